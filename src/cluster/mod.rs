@@ -1,0 +1,1 @@
+//! Objects in a cluster and objects in files.

@@ -1,0 +1,1 @@
+//! Go durations: parsing and printing as `time.ParseDuration` and `Duration.String` do.

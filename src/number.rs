@@ -1,0 +1,1 @@
+//! Go numbers: `strconv.ParseFloat` and friends.

@@ -1,0 +1,1 @@
+//! Faces: tables, diffs, YAML, JSON.

@@ -1,0 +1,1 @@
+//! Markers in YAML, and byte-exact edits.

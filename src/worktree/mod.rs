@@ -1,0 +1,1 @@
+//! The checkout that the user stands in.

@@ -1,0 +1,1 @@
+//! The YAML printer: what `sigs.k8s.io/yaml` prints.

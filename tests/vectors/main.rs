@@ -1,0 +1,3 @@
+//! Vectors runner.
+
+fn main() {}
