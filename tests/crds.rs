@@ -63,7 +63,12 @@ fn walk(file: &str, path: &str, schema: &Value, facts: &mut BTreeSet<String>) {
         required.sort_by_key(ToString::to_string);
     }
     facts.insert(format!("{file} {path} {}", sorted(&own)));
-    for (name, property) in properties.as_ref().and_then(Value::as_object).into_iter().flatten() {
+    for (name, property) in properties
+        .as_ref()
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         walk(file, &format!("{path}.{name}"), property, facts);
     }
     if let Some(items) = items {
@@ -85,7 +90,10 @@ fn sorted(value: &Value) -> String {
             format!("{{{}}}", fields.into_iter().collect::<Vec<_>>().join(","))
         }
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(sorted).collect::<Vec<_>>().join(","))
+            format!(
+                "[{}]",
+                items.iter().map(sorted).collect::<Vec<_>>().join(",")
+            )
         }
         scalar => scalar.to_string(),
     }
