@@ -94,7 +94,9 @@ fn reason(root: &(dyn Error + 'static), server: &str) -> String {
             let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
             return format!("dial tcp: lookup {host}: no such host");
         }
-        if text.contains("connection closed before message completed") {
+        if text.contains("connection closed before message completed")
+            || text.contains("tls handshake eof")
+        {
             return "EOF".to_owned();
         }
     }
@@ -121,7 +123,7 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
     // The source of an io::Error is its content's source, so the content itself is looked at.
     let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
     let inner: &(dyn Error + 'static) = inner;
-    inner.downcast_ref().or_else(|| tls_error(inner.source()?))
+    tls_error(inner)
 }
 
 fn tls_reason(error: &rustls::Error) -> String {
@@ -136,7 +138,10 @@ fn tls_reason(error: &rustls::Error) -> String {
         };
     };
     let reason = match certificate {
-        Certificate::UnknownIssuer => "certificate signed by unknown authority".to_owned(),
+        // A bad signature is what another authority of the same name gives.
+        Certificate::UnknownIssuer | Certificate::BadSignature => {
+            "certificate signed by unknown authority".to_owned()
+        }
         Certificate::Expired
         | Certificate::ExpiredContext { .. }
         | Certificate::NotValidYet

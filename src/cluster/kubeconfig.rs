@@ -25,6 +25,8 @@ use crate::ports::ObjectsError;
 pub(super) struct Target {
     pub(super) config: kube::Config,
     pub(super) plugin: Option<Plugin>,
+    /// Whether resolving the settings again may give a login that is still accepted.
+    pub(super) renewable: bool,
     /// Whether nothing at all named a server.
     pub(super) unconfigured: bool,
 }
@@ -67,9 +69,11 @@ pub(super) fn target(settings: &ConnectionSettings) -> Result<Target, ObjectsErr
     }
     impersonate(&mut config, settings, &chosen)?;
     common(&mut config, settings)?;
+    let renewable = plugin.is_some() || chosen.user.token_file.is_some();
     Ok(Target {
         config,
         plugin,
+        renewable,
         unconfigured,
     })
 }
@@ -342,11 +346,9 @@ fn log_in(
         .token
         .clone()
         .filter(|token| !token.expose_secret().is_empty());
-    target.token_file.clone_from(&user.token_file);
     target.auth_provider.clone_from(&user.auth_provider);
-    if let (None, Some(file)) = (&target.token, &target.token_file) {
-        std::fs::metadata(file)
-            .map_err(|error| configuration(format!("open {file}: {}", words(&error))))?;
+    if let (None, Some(file)) = (&target.token, &user.token_file) {
+        target.token = Some(read_token(Path::new(file))?);
     }
     // A token in the entry spares the plugin, as in kubectl.
     let Some(exec) = user.exec.as_ref().filter(|_| target.token.is_none()) else {
@@ -455,14 +457,14 @@ fn in_cluster(settings: &ConnectionSettings, server: &str) -> Result<Target, Obj
     if let Some(token) = &settings.token {
         config.auth_info.token = Some(SecretString::from(token.expose().clone()));
     } else {
-        let file = folder.join("token");
-        config.auth_info.token_file = Some(file.to_string_lossy().into_owned());
+        config.auth_info.token = Some(read_token(&folder.join("token"))?);
     }
     impersonate(&mut config, settings, &Chosen::default())?;
     common(&mut config, settings)?;
     Ok(Target {
         config,
         plugin: None,
+        renewable: settings.token.is_none(),
         unconfigured: false,
     })
 }
@@ -491,6 +493,13 @@ fn material(
             words(&error)
         ))
     })
+}
+
+/// A token file, without the newline that editors and projected volumes put at its end.
+fn read_token(file: &Path) -> Result<SecretString, ObjectsError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| configuration(format!("open {}: {}", file.display(), words(&error))))?;
+    Ok(SecretString::from(text.trim()))
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, ObjectsError> {

@@ -277,7 +277,7 @@ async fn connect(settings: &ConnectionSettings) -> Result<Connection, ObjectsErr
         Some(port) => format!("{server}:{port}"),
         None => server,
     };
-    let renewable = target.plugin.is_some();
+    let renewable = target.renewable;
     let client = kube::Client::try_from(target.config)
         .map_err(|error| no_connection(&error, &server, false))?;
     Ok(Connection {

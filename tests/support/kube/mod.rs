@@ -7,6 +7,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
     reason = "every test program uses a part of it"
 )]
 

@@ -1,0 +1,117 @@
+//! Clusters of yesterday, clusters without Flux, and clusters with half of it.
+
+use kubectl_imageupdate::api::Kind;
+use kubectl_imageupdate::ports::{Cluster as _, ObjectScope, Objects as _, WriteOptions};
+
+use super::kube::{Profile, cluster, definitions};
+use super::{key, live, names, policy, reason, repository, run, within};
+
+#[test]
+fn an_old_cluster_is_read_and_written_in_its_own_version() {
+    let cluster = cluster(Profile::Legacy);
+    let namespace = cluster.namespace();
+    let mut stored = policy("v1beta1", &namespace, "podinfo");
+    stored["status"] = serde_json::json!({"latestImage": "ghcr.io/example/podinfo:1.0.0"});
+    cluster.apply(&stored);
+    let live = live(cluster, "admin");
+
+    let read = run(live.get(Kind::ImagePolicy, &key(&namespace, "podinfo")))
+        .unwrap()
+        .unwrap();
+    assert_eq!(read["apiVersion"], "image.toolkit.fluxcd.io/v1beta2");
+    assert_eq!(
+        read["status"]["latestImage"],
+        "ghcr.io/example/podinfo:1.0.0"
+    );
+    let listed = run(live.list(Kind::ImagePolicy, &within(&namespace))).unwrap();
+    assert_eq!(names(&listed), ["podinfo"]);
+
+    // Written as v1, stored as what the server has.
+    let object = repository("v1", &namespace, "podinfo");
+    let options = WriteOptions::default();
+    let created = run(live.create(Kind::ImageRepository, &object, &options)).unwrap();
+    assert_eq!(created["apiVersion"], "image.toolkit.fluxcd.io/v1beta2");
+
+    // A field that v1beta2 lacks is refused by name, not dropped.
+    let mut object = policy("v1", &namespace, "other");
+    object["spec"]["suspend"] = true.into();
+    let error = run(live.create(Kind::ImagePolicy, &object, &options)).unwrap_err();
+    assert!(
+        error.to_string().contains("unknown field \"spec.suspend\""),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_version_costs_nothing_once_it_is_known() {
+    let cluster = cluster(Profile::Legacy);
+    let namespace = cluster.namespace();
+    let live = live(cluster, "admin");
+    assert_eq!(
+        run(live.version(Kind::ImageUpdateAutomation)).unwrap(),
+        "v1beta2"
+    );
+    let mark = cluster.mark();
+    assert_eq!(
+        run(live.version(Kind::ImageUpdateAutomation)).unwrap(),
+        "v1beta2"
+    );
+    run(live.list(Kind::ImageUpdateAutomation, &within(&namespace))).unwrap();
+    let seen = cluster.audited(mark, |event| {
+        event["requestURI"]
+            .as_str()
+            .is_some_and(|uri| uri.contains(&namespace))
+    });
+    assert_eq!(seen.len(), 1, "{seen:?}");
+}
+
+#[test]
+fn a_cluster_without_flux_lacks_the_kinds_and_one_with_half_of_it_lacks_the_other_half() {
+    let cluster = cluster(Profile::Bare);
+    let options = WriteOptions::default();
+    let all = ObjectScope::default();
+    for kind in Kind::IMAGE {
+        let expected = format!(
+            "the server doesn't have a resource type {:?}",
+            kind.plural()
+        );
+        let live = live(cluster, "admin");
+        let error = run(live.list(kind, &all)).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        let error = run(live.get(kind, &key("default", "x"))).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        let error = run(live.version(kind)).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let object = repository("v1", "default", "x");
+    let error = run(live(cluster, "admin").create(Kind::ImageRepository, &object, &options));
+    assert!(error.unwrap_err().to_string().contains("resource type"));
+    // Without rights the server does not say what it has.
+    let error = run(live(cluster, "nobody").list(Kind::ImagePolicy, &all)).unwrap_err();
+    assert_eq!(reason(&error), (403, "Forbidden"));
+
+    let mut reflector = definitions("v1");
+    reflector.retain(|definition| {
+        let plural = &definition["spec"]["names"]["plural"];
+        plural == "imagerepositories" || plural == "imagepolicies"
+    });
+    cluster.install(&reflector);
+    let live = live(cluster, "admin");
+    assert!(run(live.list(Kind::ImagePolicy, &all)).unwrap().is_empty());
+    assert_eq!(run(live.version(Kind::ImageRepository)).unwrap(), "v1");
+    let error = run(live.list(Kind::ImageUpdateAutomation, &all)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the server doesn't have a resource type \"imageupdateautomations\""
+    );
+    cluster.uninstall(&reflector);
+}
+
+#[test]
+fn deprecated_versions_warn_as_the_server_says() {
+    let cluster = cluster(Profile::Legacy);
+    let live = live(cluster, "admin");
+    run(live.list(Kind::ImageUpdateAutomation, &ObjectScope::default())).unwrap();
+    // v1beta2 is not deprecated there, so reading it is silent.
+    assert!(live.take_warnings().is_empty());
+}
