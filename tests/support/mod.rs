@@ -1,0 +1,9 @@
+//! Servers that tests talk to.
+
+#![allow(dead_code, unreachable_pub, missing_docs)]
+
+pub mod certificates;
+pub mod docker_registry;
+pub mod http;
+pub mod registry_server;
+pub mod token_server;
