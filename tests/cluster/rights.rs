@@ -93,8 +93,8 @@ fn the_published_roles_allow_what_they_promise_and_no_more() {
             "apiVersion": "v1", "kind": "Secret",
             "metadata": {"namespace": namespace, "name": "s"},
         }));
-        let path = cluster.kubeconfig_with_role(role, Some(&namespace));
-        let live = LiveCluster::new(settings(path));
+        let kubeconfig = cluster.kubeconfig_with_role(role, Some(&namespace));
+        let live = LiveCluster::new(settings(kubeconfig));
         let kind = Kind::ImagePolicy;
         let id = key(&namespace, "podinfo");
         let patch = |content: serde_json::Value, how: PatchKind| {

@@ -68,6 +68,7 @@ fn the_version_costs_nothing_once_it_is_known() {
 #[test]
 fn a_cluster_without_flux_lacks_the_kinds_and_one_with_half_of_it_lacks_the_other_half() {
     let cluster = cluster(Profile::Bare);
+    let _alone = super::BARE.lock();
     let options = WriteOptions::default();
     let all = ObjectScope::default();
     for kind in Kind::IMAGE {
