@@ -309,15 +309,15 @@ impl Status {
         }
     }
 
-    /// Whether the API server knows the resource and says that the object is missing.
+    /// Whether the API server knows the resource and says that an object is missing, which it names.
     pub(super) fn is_missing_object(&self) -> bool {
-        self.code == 404 && self.kind == "Status"
+        self.code == 404 && !self.details.name.is_empty()
     }
 
     /// Whether the API server does not know the resource at all: it answers such a path with a
-    /// plain text.
+    /// plain text, and some gateways before it with a `Status` that names nothing.
     pub(super) fn is_unknown_resource(&self) -> bool {
-        self.code == 404 && self.kind.is_empty()
+        self.code == 404 && self.details.name.is_empty()
     }
 
     /// Whether a list or watch asked for a state that is no longer kept.
@@ -427,9 +427,13 @@ mod tests {
 
     #[test]
     fn a_missing_object_and_an_unknown_resource_are_told_apart() {
-        let object = Status::read(404, br#"{"kind":"Status","reason":"NotFound"}"#);
-        let resource = Status::read(404, b"404 page not found\n");
+        let object = br#"{"kind":"Status","reason":"NotFound","details":{"name":"x"}}"#;
+        let object = Status::read(404, object);
         assert!(object.is_missing_object() && !object.is_unknown_resource());
-        assert!(resource.is_unknown_resource() && !resource.is_missing_object());
+        let gateway = br#"{"kind":"Status","reason":"NotFound","details":{}}"#;
+        for body in [b"404 page not found\n".as_slice(), gateway] {
+            let resource = Status::read(404, body);
+            assert!(resource.is_unknown_resource() && !resource.is_missing_object());
+        }
     }
 }
