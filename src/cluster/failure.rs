@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -25,9 +26,13 @@ pub(super) fn unreachable(reason: &str) -> ObjectsError {
 
 /// No answer within the request timeout.
 pub(super) fn timed_out(limit: Duration) -> ObjectsError {
-    unreachable(&format!(
-        "request canceled after {limit:?} (Client.Timeout exceeded while awaiting the answer)"
-    ))
+    ObjectsError::Connection {
+        message: "Unable to connect to the server: context deadline exceeded".to_owned(),
+        hint: Some(format!(
+            "no complete answer within {limit:?} (--request-timeout)"
+        )),
+        source: None,
+    }
 }
 
 /// The answer broke off.
@@ -67,12 +72,19 @@ pub(super) fn no_connection(error: &kube::Error, server: &str, unconfigured: boo
 }
 
 fn sentence(root: &(dyn Error + 'static), server: &str) -> String {
-    let refused = |error: &&(dyn Error + 'static)| {
+    // A login that fails has its own server, which may be the one that refused.
+    if let Some(auth) = chain(root).find_map(|error| error.downcast_ref()) {
+        return format!(
+            "Unable to connect to the server: getting credentials: {}",
+            auth_reason(auth)
+        );
+    }
+    let refused = |error: &(dyn Error + 'static)| {
         error
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     };
-    if chain(root).any(|error| refused(&error)) {
+    if chain(root).any(refused) {
         return format!(
             "The connection to the server {server} was refused - did you specify the right host \
              or port?"
@@ -85,9 +97,6 @@ fn reason(root: &(dyn Error + 'static), server: &str) -> String {
     for error in chain(root) {
         if let Some(tls) = tls_error(error) {
             return tls_reason(tls);
-        }
-        if let Some(auth) = error.downcast_ref::<kube::client::AuthError>() {
-            return format!("getting credentials: {}", auth_reason(auth));
         }
         let text = error.to_string();
         if text.contains("dns error") {
@@ -151,14 +160,32 @@ fn tls_reason(error: &rustls::Error) -> String {
         Certificate::NotValidForNameContext {
             expected,
             presented,
-        } => format!(
-            "certificate is valid for {}, not {}",
-            presented.join(", "),
-            expected.to_str()
-        ),
+        } => name_reason(&expected.to_str(), presented),
         other => other.to_string(),
     };
     format!("tls: failed to verify certificate: x509: {reason}")
+}
+
+/// Only the names of the wanted sort are listed, addresses or host names.
+fn name_reason(wanted: &str, presented: &[String]) -> String {
+    let sort = if wanted.parse::<IpAddr>().is_ok() {
+        "IpAddress("
+    } else {
+        "DnsName("
+    };
+    let names: Vec<&str> = presented
+        .iter()
+        .filter_map(|name| name.strip_prefix(sort))
+        .map(|name| name.trim_end_matches(')').trim_matches('"'))
+        .collect();
+    if names.is_empty() {
+        format!("certificate is not valid for any names, but wanted to match {wanted}")
+    } else {
+        format!(
+            "certificate is valid for {}, not {wanted}",
+            names.join(", ")
+        )
+    }
 }
 
 fn chain<'a>(root: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -282,15 +309,15 @@ impl Status {
         }
     }
 
-    /// Whether the API server knows the resource and says that the object is missing.
+    /// Whether the API server knows the resource and says that an object is missing, which it names.
     pub(super) fn is_missing_object(&self) -> bool {
-        self.code == 404 && self.kind == "Status"
+        self.code == 404 && !self.details.name.is_empty()
     }
 
     /// Whether the API server does not know the resource at all: it answers such a path with a
-    /// plain text.
+    /// plain text, and some gateways before it with a `Status` that names nothing.
     pub(super) fn is_unknown_resource(&self) -> bool {
-        self.code == 404 && self.kind.is_empty()
+        self.code == 404 && self.details.name.is_empty()
     }
 
     /// Whether a list or watch asked for a state that is no longer kept.
@@ -400,9 +427,13 @@ mod tests {
 
     #[test]
     fn a_missing_object_and_an_unknown_resource_are_told_apart() {
-        let object = Status::read(404, br#"{"kind":"Status","reason":"NotFound"}"#);
-        let resource = Status::read(404, b"404 page not found\n");
+        let object = br#"{"kind":"Status","reason":"NotFound","details":{"name":"x"}}"#;
+        let object = Status::read(404, object);
         assert!(object.is_missing_object() && !object.is_unknown_resource());
-        assert!(resource.is_unknown_resource() && !resource.is_missing_object());
+        let gateway = br#"{"kind":"Status","reason":"NotFound","details":{}}"#;
+        for body in [b"404 page not found\n".as_slice(), gateway] {
+            let resource = Status::read(404, body);
+            assert!(resource.is_unknown_resource() && !resource.is_missing_object());
+        }
     }
 }

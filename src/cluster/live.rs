@@ -34,7 +34,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 /// A field that the server's version does not have is an error, not a silent loss.
 const STRICT: &[(&str, &str)] = &[("fieldValidation", "Strict")];
 
-/// The cluster that the settings lead to.
+/// The cluster that the settings lead to. It belongs to the runtime on which it is first used.
 pub struct LiveCluster {
     session: Session,
     /// The version in which the server answered for a kind.

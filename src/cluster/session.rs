@@ -24,6 +24,9 @@ const REPETITIONS: u32 = 3;
 /// The longest pause before that, whatever the server asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// More of a refusal is not kept; a `Status` object is far shorter.
+const LONGEST_REFUSAL: usize = 1 << 20;
+
 /// One request, with its path and query complete.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
@@ -314,7 +317,9 @@ async fn receive(
             continue;
         };
         if !status.is_success() {
-            refusal.extend_from_slice(&bytes);
+            if refusal.len() < LONGEST_REFUSAL {
+                refusal.extend_from_slice(&bytes);
+            }
         } else if sink(&bytes).is_break() {
             break;
         }

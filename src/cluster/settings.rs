@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,9 +57,9 @@ pub struct ConnectionSettings {
 
 /// The part of the surroundings that a connection depends on. Empty unless taken from the process,
 /// so that a test decides what there is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
-    /// Environment variables: `KUBECONFIG`, `HOME`, the proxies' and the in-cluster ones.
+    /// Environment variables, of those that [`Environment::of_process`] takes.
     pub variables: HashMap<String, OsString>,
     /// Folder with a pod's `token`, `ca.crt` and `namespace`.
     pub service_account: PathBuf,
@@ -66,12 +67,39 @@ pub struct Environment {
     pub interactive: bool,
 }
 
+/// The variables that a connection depends on.
+const VARIABLES: [&str; 11] = [
+    "KUBECONFIG",
+    "HOME",
+    "USERPROFILE",
+    "KUBERNETES_SERVICE_HOST",
+    "KUBERNETES_SERVICE_PORT",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// Without the values: a proxy's address may hold a password.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("variables", &self.variables.keys())
+            .field("service_account", &self.service_account)
+            .field("interactive", &self.interactive)
+            .finish()
+    }
+}
+
 impl Environment {
     /// The surroundings of this process.
     pub fn of_process() -> Self {
         Self {
-            variables: std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            variables: VARIABLES
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)))
                 .collect(),
             service_account: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount"),
             interactive: std::io::stdin().is_terminal(),
@@ -84,5 +112,25 @@ impl Environment {
             .get(name)
             .and_then(|value| value.to_str())
             .filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_shown_without_secrets() {
+        let mut settings = ConnectionSettings {
+            token: Some(Redacted::new("hunter2".to_owned())),
+            ..ConnectionSettings::default()
+        };
+        let variables = &mut settings.environment.variables;
+        variables.insert("HTTPS_PROXY".to_owned(), "http://u:hunter3@proxy".into());
+        let shown = format!("{settings:?}");
+        assert!(
+            shown.contains("HTTPS_PROXY") && !shown.contains("hunter"),
+            "{shown}"
+        );
     }
 }

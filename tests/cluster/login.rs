@@ -278,3 +278,25 @@ fn impersonation_is_sent_whole_from_flags_and_from_the_entry() {
         assert_eq!(impersonated, expected(&namespace), "by flag: {by_flag}");
     }
 }
+
+#[test]
+fn an_oidc_login_that_cannot_be_renewed_is_told_without_its_secrets() {
+    // A token that ran out in 2001, and an issuer that is not there.
+    let claims = base64::Engine::encode(
+        &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+        r#"{"exp":1000000000,"iss":"https://127.0.0.1:1"}"#,
+    );
+    let user = json!({"auth-provider": {"name": "oidc", "config": {
+        "idp-issuer-url": "https://127.0.0.1:1", "client-id": "kubernetes",
+        "client-secret": "hunter2", "refresh-token": "hunter3",
+        "id-token": format!("e30.{claims}.hunter4"),
+    }}});
+    let folder = tempfile::tempdir().unwrap();
+    let error = list(settings(kubeconfig(folder.path(), &user)), "apps").unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(
+        text.starts_with("Unable to connect to the server: getting credentials: "),
+        "{text}"
+    );
+    assert!(!text.contains("hunter"), "{text}");
+}

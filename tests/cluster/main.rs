@@ -15,13 +15,14 @@ mod connection;
 mod login;
 mod reading;
 mod rights;
+mod sentences;
 mod trouble;
 mod versions;
 mod watching;
 mod writing;
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use kubectl_imageupdate::cluster::{ConnectionSettings, LiveCluster};
 use kubectl_imageupdate::key::NamespacedName;
@@ -35,6 +36,9 @@ fn run<T>(future: impl Future<Output = T>) -> T {
         .get_or_init(|| tokio::runtime::Runtime::new().expect("a runtime"))
         .block_on(future)
 }
+
+/// Held by tests that want the bare cluster to have no custom resource, or give it some.
+static BARE: Mutex<()> = Mutex::new(());
 
 fn settings(kubeconfig: PathBuf) -> ConnectionSettings {
     ConnectionSettings {

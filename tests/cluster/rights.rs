@@ -1,11 +1,14 @@
 //! What a missing right looks like.
 
 use kubectl_imageupdate::api::Kind;
-use kubectl_imageupdate::ports::{Cluster as _, ObjectScope, Objects as _, WriteOptions};
+use kubectl_imageupdate::cluster::LiveCluster;
+use kubectl_imageupdate::ports::{
+    Cluster as _, ObjectScope, Objects as _, ObjectsError, PatchKind, WriteOptions,
+};
 use serde_json::json;
 
 use super::kube::{Profile, cluster};
-use super::{key, live, reason, repository, run, within};
+use super::{key, live, policy, reason, repository, run, settings, within};
 
 #[test]
 fn a_forbidden_list_names_user_verb_resource_and_namespace() {
@@ -63,4 +66,68 @@ fn a_reader_cannot_write_and_is_told_the_verb() {
         text.contains("cannot delete resource \"imagerepositories\""),
         "{text}"
     );
+}
+
+fn forbidden<T: std::fmt::Debug>(answer: Result<T, ObjectsError>) -> bool {
+    matches!(answer, Err(ObjectsError::Answer { code: 403, .. }))
+}
+
+/// Every role of `docs/rbac` allows what its verbs ask of the API server, and no more than that of
+/// what the other ones do.
+#[test]
+fn the_published_roles_allow_what_they_promise_and_no_more() {
+    let cluster = cluster(Profile::Today);
+    let options = WriteOptions::default();
+    //            role         list   secret status patch  create delete
+    let expected = [
+        ("view", [true, false, false, false, false, false]),
+        ("plan", [true, true, false, false, false, false]),
+        ("reconcile", [true, true, true, true, false, false]),
+        ("create", [false, false, false, false, true, false]),
+        ("maintain", [true, false, false, true, false, true]),
+    ];
+    for (role, allowed) in expected {
+        let namespace = cluster.namespace();
+        cluster.apply(&policy("v1", &namespace, "podinfo"));
+        cluster.apply(&json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {"namespace": namespace, "name": "s"},
+        }));
+        let kubeconfig = cluster.kubeconfig_with_role(role, Some(&namespace));
+        let live = LiveCluster::new(settings(kubeconfig));
+        let kind = Kind::ImagePolicy;
+        let id = key(&namespace, "podinfo");
+        let patch = |content: serde_json::Value, how: PatchKind| {
+            run(live.patch(kind, &id, &content, how, &options))
+        };
+        assert!(run(live.get(kind, &id)).unwrap().is_some(), "{role}");
+        let answers = [
+            !forbidden(run(live.list(kind, &within(&namespace)))),
+            !forbidden(run(live.get(Kind::Secret, &key(&namespace, "s")))),
+            !forbidden(patch(json!({"status": {}}), PatchKind::Status)),
+            !forbidden(patch(
+                json!({"metadata": {"annotations": {"a": "b"}}}),
+                PatchKind::Merge,
+            )),
+            !forbidden(run(live.create(
+                kind,
+                &policy("v1", &namespace, "new"),
+                &options,
+            ))),
+            !forbidden(run(live.delete(kind, &id, &options))),
+        ];
+        assert_eq!(answers, allowed, "{role}");
+        let reads_sources = role == "plan" || role == "reconcile";
+        for (kind, id) in [
+            (Kind::GitRepository, key(&namespace, "flux-system")),
+            (Kind::ServiceAccount, key(&namespace, "robot")),
+            (Kind::Namespace, key("", &namespace)),
+        ] {
+            assert_eq!(
+                !forbidden(run(live.get(kind, &id))),
+                reads_sources,
+                "{role} {kind:?}"
+            );
+        }
+    }
 }

@@ -68,6 +68,7 @@ fn the_version_costs_nothing_once_it_is_known() {
 #[test]
 fn a_cluster_without_flux_lacks_the_kinds_and_one_with_half_of_it_lacks_the_other_half() {
     let cluster = cluster(Profile::Bare);
+    let _alone = super::BARE.lock();
     let options = WriteOptions::default();
     let all = ObjectScope::default();
     for kind in Kind::IMAGE {
@@ -108,10 +109,34 @@ fn a_cluster_without_flux_lacks_the_kinds_and_one_with_half_of_it_lacks_the_othe
 }
 
 #[test]
-fn deprecated_versions_warn_as_the_server_says() {
-    let cluster = cluster(Profile::Legacy);
+fn the_kinds_of_one_cluster_may_come_in_different_versions() {
+    let cluster = cluster(Profile::Bare);
+    let _alone = super::BARE.lock();
+    let mut mixed = definitions("legacy");
+    mixed.retain(|definition| definition["spec"]["names"]["plural"] != "imagepolicies");
+    for definition in &mut mixed {
+        if definition["spec"]["names"]["plural"] == "imageupdateautomations" {
+            let versions = definition["spec"]["versions"].as_array_mut().unwrap();
+            versions.retain(|version| version["name"] == "v1beta1");
+            versions[0]["storage"] = true.into();
+        }
+    }
+    cluster.install(&mixed);
+    let all = ObjectScope::default();
     let live = live(cluster, "admin");
-    run(live.list(Kind::ImageUpdateAutomation, &ObjectScope::default())).unwrap();
-    // v1beta2 is not deprecated there, so reading it is silent.
-    assert!(live.take_warnings().is_empty());
+    assert!(
+        run(live.list(Kind::ImageUpdateAutomation, &all))
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        run(live.version(Kind::ImageUpdateAutomation)).unwrap(),
+        "v1beta1"
+    );
+    assert_eq!(
+        live.take_warnings(),
+        ["v1beta1 ImageUpdateAutomation is deprecated, upgrade to v1beta2"]
+    );
+    assert_eq!(run(live.version(Kind::ImageRepository)).unwrap(), "v1beta2");
+    cluster.uninstall(&mixed);
 }

@@ -127,3 +127,14 @@ fn what_the_server_refuses_is_told_with_its_field() {
         "{text}"
     );
 }
+
+#[test]
+fn a_namespace_that_is_missing_is_told_apart_from_a_kind_that_is() {
+    let cluster = cluster(Profile::Today);
+    let object = repository("v1", "no-such-namespace", "podinfo");
+    let error = run(live(cluster, "admin").create(Kind::ImageRepository, &object, &options()));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "Error from server (NotFound): namespaces \"no-such-namespace\" not found"
+    );
+}

@@ -167,6 +167,17 @@ impl Cluster {
         self.kubeconfig(user)
     }
 
+    /// Binds a role of `docs/rbac`, for example `view`, to a new user in a namespace (or
+    /// everywhere), and returns the user's kubeconfig.
+    pub fn kubeconfig_with_role(&self, role: &str, namespace: Option<&str>) -> PathBuf {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/rbac/{role}.yaml"));
+        let text = fs::read_to_string(&file).expect("a role");
+        let content: Value = serde_saphyr::from_str(&text).expect("YAML");
+        let user = format!("{role}-{}", NEXT.fetch_add(1, Ordering::SeqCst));
+        self.kubeconfig_with_rules(&user, namespace, &content["rules"])
+    }
+
     fn grant_readers(&self) {
         let rules = json!([{
             "apiGroups": ["image.toolkit.fluxcd.io"], "resources": ["*"],
