@@ -3,11 +3,13 @@
 //! For: answering [`crate::ports::Objects`] and [`crate::ports::Cluster`] from an API server.
 //! Refuses: to decide anything about an object. Nobody is contacted before an object is asked for.
 
+mod documents;
 mod exec;
 mod failure;
 mod items;
 mod kubeconfig;
 mod live;
+mod manifests;
 mod proxy;
 mod resource;
 mod session;
@@ -15,4 +17,5 @@ mod settings;
 mod watch;
 
 pub use live::LiveCluster;
+pub use manifests::{ManifestSource, Manifests};
 pub use settings::{ConnectionSettings, Environment};
