@@ -1,0 +1,13 @@
+//! What several test programs share: real servers, and fixtures for them.
+//!
+//! A test program takes the folder in with `mod support;`. A missing tool is a failure, never a
+//! skipped test.
+#![allow(
+    dead_code,
+    clippy::pedantic,
+    unreachable_pub,
+    reason = "each test program uses its own part, and tests panic on purpose"
+)]
+
+pub mod git_repository;
+pub mod git_server;
