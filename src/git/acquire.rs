@@ -67,12 +67,11 @@ impl Remote {
 
     /// The conversation with upload-pack, begun when need be.
     pub(super) fn upload(&mut self, limits: &Limits) -> Result<&mut Upload, GitError> {
-        let upload = match self.upload.take() {
-            Some(upload) => upload,
-            None => {
-                let connection = connect(&self.source, &self.waiter)?;
-                Upload::open(connection, self.site(), limits)?
-            }
+        let upload = if let Some(upload) = self.upload.take() {
+            upload
+        } else {
+            let connection = connect(&self.source, &self.waiter)?;
+            Upload::open(connection, self.site(), limits)?
         };
         Ok(self.upload.insert(upload))
     }

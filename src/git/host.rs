@@ -3,7 +3,7 @@
 //! For: the port `GitHost`.
 //! Refuses: to keep state between fetches, but for the cache on disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use gix::ObjectId;
@@ -32,12 +32,16 @@ impl GitClient {
     }
 }
 
+/// Fetches the dates of commits.
+type CommitTimes<'a> =
+    dyn FnMut(&BTreeSet<ObjectId>) -> Result<HashMap<ObjectId, i64>, GitError> + 'a;
+
 /// Chooses a tag. The dates of commits are only fetched for tags that could win by them: those that
 /// the choice falls on when nothing but a later date speaks for them.
 fn choose_tag(
     tags: &[Reference],
     choose: &TagChoice<'_>,
-    times: &mut dyn FnMut(&BTreeSet<ObjectId>) -> Result<Vec<(ObjectId, i64)>, GitError>,
+    times: &mut CommitTimes<'_>,
 ) -> Result<Option<String>, GitError> {
     let names: Vec<&str> = tags
         .iter()
@@ -66,11 +70,7 @@ fn choose_tag(
     let ids = tied.iter().map(|number| tags[*number].commit()).collect();
     let times = times(&ids)?;
     Ok(pick(&|number| {
-        let id = tags[number].commit();
-        times
-            .iter()
-            .find(|(other, _)| *other == id)
-            .map_or(0, |(_, time)| *time)
+        times.get(&tags[number].commit()).copied().unwrap_or(0)
     }))
 }
 
@@ -82,7 +82,7 @@ fn fetch(request: &FetchRequest<'_>) -> Result<Box<dyn Snapshot>, GitError> {
         .map_err(|error| site.failed(action, error))?;
     let mut choose = |remote: &mut Remote, tags: &[Reference]| {
         choose_tag(tags, request.choose_tag, &mut |ids| {
-            Ok(commit_times(remote, ids, &limits)?.into_iter().collect())
+            commit_times(remote, ids, &limits)
         })
     };
     let resolved = reference::resolve(request, &mut remote, &mut choose, &limits)?;
@@ -154,11 +154,11 @@ mod tests {
         let tags = [tag("a", 1), tag("bb", 2), tag("cc", 3), tag("dd", 4)];
         let chosen = choose_tag(&tags, &longest, &mut |ids| {
             assert_eq!(ids.len(), 3);
-            Ok(vec![
+            Ok(HashMap::from([
                 (tags[1].target, 5),
                 (tags[2].target, 9),
                 (tags[3].target, 7),
-            ])
+            ]))
         })
         .unwrap();
         assert_eq!(chosen.as_deref(), Some("cc"));

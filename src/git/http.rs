@@ -158,27 +158,27 @@ impl HttpConnection {
                 .wait(limits, || request.send())
                 .map_err(|error| self.site.failed(service.action(), error))?
                 .map_err(|error| self.broken(service, error))?;
-            match response.status() {
-                StatusCode::UNAUTHORIZED => {
-                    if self.ask_helper(limits)? {
-                        continue;
-                    }
-                }
+            let status = response.status();
+            if status == StatusCode::UNAUTHORIZED && self.ask_helper(limits)? {
+                continue;
+            }
+            let busy = matches!(
+                status,
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-                    if attempts < ATTEMPTS =>
-                {
-                    if let Some(pause) = retry_after(&response)
-                        && pause < limits.remaining()
-                    {
-                        tracing::debug!(url = self.site.url, ?pause, "the server asks to wait");
-                        self.waiter
-                            .wait(limits, || tokio::time::sleep(pause))
-                            .map_err(|error| self.site.failed(service.action(), error))?;
-                        continue;
-                    }
-                }
-                status if status.is_success() => self.confirm_helper(limits),
-                _ => {}
+            );
+            if busy
+                && attempts < ATTEMPTS
+                && let Some(pause) = retry_after(&response)
+                && pause < limits.remaining()
+            {
+                tracing::debug!(url = self.site.url, ?pause, "the server asks to wait");
+                self.waiter
+                    .wait(limits, || tokio::time::sleep(pause))
+                    .map_err(|error| self.site.failed(service.action(), error))?;
+                continue;
+            }
+            if status.is_success() {
+                self.confirm_helper(limits);
             }
             return Ok(response);
         }
@@ -194,7 +194,7 @@ impl HttpConnection {
                     return Ok(false);
                 };
                 let value = basic(&login.username, login.password.expose())?;
-                self.site.credentials = "git's credential helper".to_owned();
+                "git's credential helper".clone_into(&mut self.site.credentials);
                 self.authorization = Authorization::Helper(login, value);
                 Ok(true)
             }

@@ -113,38 +113,29 @@ fn difference(old: &[u8], new: &[u8]) -> Vec<u8> {
     delta
 }
 
+/// Seven bits a byte, least significant first.
 fn write_size(delta: &mut Vec<u8>, mut size: usize) {
-    loop {
-        let low = (size & 0x7f) as u8;
+    while size > 0x7f {
+        delta.push(size.to_le_bytes()[0] | 0x80);
         size >>= 7;
-        if size == 0 {
-            delta.push(low);
-            return;
-        }
-        delta.push(low | 0x80);
     }
+    delta.push(size.to_le_bytes()[0]);
 }
 
-/// Copy instructions. Offsets and sizes are given by their bytes that are not zero.
+/// Copy instructions. Offset and size are given by those of their bytes that are not zero; an
+/// object is smaller than 4 GiB, since it was held in memory to be edited.
 fn write_copies(delta: &mut Vec<u8>, mut offset: usize, mut length: usize) {
     while length > 0 {
         let size = length.min(0xff_ffff);
-        let mut instruction = 0x80_u8;
-        let mut bytes = Vec::new();
-        for (bit, byte) in (offset as u32).to_le_bytes().into_iter().enumerate() {
-            if byte != 0 {
-                instruction |= 1 << bit;
-                bytes.push(byte);
-            }
-        }
-        for (bit, byte) in (size as u32).to_le_bytes()[..3].iter().enumerate() {
-            if *byte != 0 {
-                instruction |= 0x10 << bit;
-                bytes.push(*byte);
-            }
-        }
-        delta.push(instruction);
-        delta.extend_from_slice(&bytes);
+        let fields = offset.to_le_bytes()[..4]
+            .iter()
+            .zip(0..4)
+            .chain(size.to_le_bytes()[..3].iter().zip(4..7))
+            .map(|(byte, bit)| (*byte, bit))
+            .filter(|(byte, _)| *byte != 0)
+            .collect::<Vec<(u8, u8)>>();
+        delta.push(fields.iter().fold(0x80, |bits, (_, bit)| bits | 1 << bit));
+        delta.extend(fields.iter().map(|(byte, _)| byte));
         offset += size;
         length -= size;
     }

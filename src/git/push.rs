@@ -165,7 +165,9 @@ impl Pushed<'_> {
     ) -> Result<(), PushError> {
         if let Some(expected) = replace {
             return match now {
-                Some(now) if now.to_string() != expected => Err(moved(name, Some(now))),
+                Some(now) if !now.to_hex().to_string().eq_ignore_ascii_case(expected) => {
+                    Err(moved(name, Some(now)))
+                }
                 _ => Ok(()),
             };
         }
@@ -256,7 +258,8 @@ impl Pushed<'_> {
             .iter()
             .find(|command| command.name == name)
             .map(|command| command.old);
-        if let (Some(expected), Ok(now)) = (expected, self.read_references(&[name.clone()]))
+        if let (Some(expected), Ok(now)) =
+            (expected, self.read_references(std::slice::from_ref(&name)))
             && let now = now[0]
             && now.unwrap_or_else(|| ObjectId::null(gix::hash::Kind::Sha1)) != expected
         {

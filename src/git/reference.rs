@@ -100,30 +100,23 @@ pub(super) fn resolve(
                 .cloned()
                 .collect();
             let chosen = choose(remote, &tags)?.map(|tag| format!("refs/tags/{tag}"));
-            match chosen.and_then(|name| Some((find(&name)?, name))) {
-                Some((commit, name)) => (Some(name), commit),
-                None => {
-                    let error = GitError::Failed {
-                        action: "choosing a tag of",
-                        url: url.clone(),
-                        source: format!("no match found for semver: {range}").into(),
-                    };
-                    return Err(not_found(remote, limits, error));
-                }
-            }
+            let Some((commit, name)) = chosen.and_then(|name| Some((find(&name)?, name))) else {
+                let text = format!("no match found for semver: {range}");
+                let error = remote.site().refused("choosing a tag of", text);
+                return Err(not_found(remote, limits, error));
+            };
+            (Some(name), commit)
         }
         CheckoutReference::Branch(_) | CheckoutReference::Tag(_) | CheckoutReference::Name(_) => {
             let name = name.clone().unwrap_or_default();
-            match find(&name) {
-                Some(commit) => (Some(name), commit),
-                None => {
-                    let error = GitError::ReferenceNotFound {
-                        url: url.clone(),
-                        reference: name,
-                    };
-                    return Err(not_found(remote, limits, error));
-                }
-            }
+            let Some(commit) = find(&name) else {
+                let error = GitError::ReferenceNotFound {
+                    url: url.clone(),
+                    reference: name,
+                };
+                return Err(not_found(remote, limits, error));
+            };
+            (Some(name), commit)
         }
     };
     let seen: Vec<_> = name

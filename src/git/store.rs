@@ -18,7 +18,7 @@ pub(super) struct Store {
     objects: Arc<gix::odb::Store>,
     shallow: Mutex<BTreeSet<ObjectId>>,
     /// Removed with the store.
-    _temporary: Option<tempfile::TempDir>,
+    temporary: Option<tempfile::TempDir>,
 }
 
 fn other(error: impl std::fmt::Display) -> io::Error {
@@ -37,7 +37,7 @@ impl Store {
             .prefix("kubectl-imageupdate-")
             .tempdir()?;
         let mut store = Self::open(folder.path())?;
-        store._temporary = Some(folder);
+        store.temporary = Some(folder);
         Ok(store)
     }
 
@@ -62,7 +62,7 @@ impl Store {
             folder: folder.to_owned(),
             objects: Arc::new(store),
             shallow: Mutex::default(),
-            _temporary: None,
+            temporary: None,
         })
     }
 
@@ -110,14 +110,6 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&id);
         Ok(())
-    }
-
-    /// Commits whose parents are not here.
-    pub(super) fn shallow(&self) -> BTreeSet<ObjectId> {
-        self.shallow
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 }
 
