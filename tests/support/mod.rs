@@ -4,7 +4,9 @@
 //! skipped test.
 #![allow(
     dead_code,
+    clippy::all,
     clippy::pedantic,
+    clippy::unwrap_used,
     unreachable_pub,
     reason = "each test program uses its own part, and tests panic on purpose"
 )]
