@@ -17,6 +17,7 @@ use super::history::commit_times;
 use super::limits::Limits;
 use super::reference;
 use super::search::View;
+use super::signing;
 use super::snapshot::GitSnapshot;
 use super::store::Store;
 use crate::ports::{Event, FetchRequest, GitError, GitHost, SigningKey, Snapshot, TagChoice};
@@ -118,8 +119,8 @@ impl GitHost for GitClient {
         result
     }
 
-    fn check_signing_key(&self, _key: &SigningKey, _secret: &str) -> Result<(), GitError> {
-        Ok(())
+    fn check_signing_key(&self, key: &SigningKey, secret: &str) -> Result<(), GitError> {
+        signing::check(key, secret)
     }
 }
 

@@ -43,6 +43,7 @@ mod push;
 mod receive;
 mod reference;
 mod search;
+mod signing;
 mod snapshot;
 mod store;
 mod stream;

@@ -18,6 +18,7 @@ use super::commit::{self, Overlay};
 use super::push::Pushed;
 use super::reference::Resolved;
 use super::search::{Found, View};
+use super::signing;
 use super::store::Store;
 use super::tree::EntryKind;
 use crate::key::TreePath;
@@ -207,9 +208,14 @@ impl Snapshot for GitSnapshot {
             let limits = remote.limits();
             let mut acquirer = Acquirer::new(&mut remote, &self.store, &limits, &());
             let mut read = |id, kind| acquirer.object(id, kind).map_err(io::Error::other);
+            let mut sign = new
+                .signing_key
+                .as_ref()
+                .map(|key| move |data: &[u8]| signing::sign(key, data));
             commit::edit_tree(&mut overlay, self.root, &new.files, &mut read)
                 .and_then(|tree| {
-                    let id = commit::write(&mut overlay, new, tree, self.head_id(), None)?;
+                    let sign = sign.as_mut().map(|sign| sign as &mut commit::Sign<'_>);
+                    let id = commit::write(&mut overlay, new, tree, self.head_id(), sign)?;
                     Ok((tree, id))
                 })
                 .map_err(|error| site.failed("committing to", error))

@@ -13,3 +13,4 @@ mod basics;
 mod fixture;
 mod references;
 mod servers;
+mod signing;
