@@ -2,7 +2,7 @@
 //!
 //! Follows libyaml's emitter as yaml.v2 carries it, since line breaks depend on its state.
 
-use super::resolve::is_string;
+use super::resolve::is_safe_string;
 use super::scalar::{self, Analysis, Style};
 
 /// Columns a collection moves to the right.
@@ -107,7 +107,7 @@ impl Emitter {
         let analysis = Analysis::of(text);
         let wanted = if text.contains('\n') {
             Style::Literal
-        } else if is_string(text) {
+        } else if is_safe_string(text) {
             Style::Plain
         } else {
             Style::DoubleQuoted

@@ -15,6 +15,11 @@ use serde_json::{Map, Number, Value};
 
 use self::emitter::Emitter;
 
+/// Whether a text, written without quotes, is read as the same string by YAML 1.1 readers.
+pub fn is_plain_string(text: &str) -> bool {
+    resolve::is_string(text)
+}
+
 /// The YAML text of a value, with a line break at its end.
 pub fn print(value: &Value) -> String {
     let mut emitter = Emitter::default();

@@ -2,14 +2,20 @@
 //!
 //! Source of the rules: yaml.v2 `resolve.go`.
 
-/// Whether the text, unquoted, is read as the same string.
+/// Whether the text, unquoted, is read as the same string by every reader: also by those that take
+/// `190:20:30` for a number.
+pub(super) fn is_safe_string(text: &str) -> bool {
+    is_string(text) && !is_base_60(text)
+}
+
+/// Whether the text, unquoted, is read as the same string by Go's readers.
 pub(super) fn is_string(text: &str) -> bool {
     let Some(first) = text.chars().next() else {
         return false;
     };
     !is_word(text)
         && match first {
-            '+' | '-' | '0'..='9' => !is_timestamp(text) && !is_number(text) && !is_base_60(text),
+            '+' | '-' | '0'..='9' => !is_timestamp(text) && !is_number(text),
             '.' => !is_dotted_float(text),
             _ => true,
         }

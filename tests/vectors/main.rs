@@ -12,6 +12,7 @@
 )]
 
 mod policy;
+mod setters;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,10 +66,10 @@ struct Area {
     run: fn(&Case<'_>) -> Option<Verdict>,
 }
 
-const AREAS: &[Area] = &[Area {
-    name: "policy",
-    run: policy::run,
-}];
+const AREAS: &[Area] = &[
+    Area { name: "policy", run: policy::run },
+    Area { name: "setters", run: setters::run },
+];
 
 /// Compares two values and says how they differ.
 pub fn expect<T: PartialEq + fmt::Debug>(what: &str, got: &T, wanted: &T) -> Result<(), String> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{Case, Verdict, expect};
 
-pub fn run(case: &Case<'_>) -> Option<Verdict> {
+pub(crate) fn run(case: &Case<'_>) -> Option<Verdict> {
     let result = match case.file {
         "semver-parse" => semver_parse(case),
         "semver-order" => semver_order(case),
