@@ -1,0 +1,108 @@
+//! The bytes of a scalar that an edit replaces.
+
+use std::ops::Range;
+
+use granit_parser::ScalarStyle;
+
+use super::nodes::Scalar;
+use super::style::{Block, spell, spell_block};
+
+/// A replacement of bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Edit {
+    pub(super) range: Range<usize>,
+    pub(super) text: String,
+}
+
+/// The edit that gives a scalar a new value; `None` when its bytes cannot be made out. A tag of
+/// another type than string goes with the scalar (rule D11).
+pub(super) fn edit(text: &str, scalar: &Scalar, value: &str) -> Option<Edit> {
+    match scalar.style {
+        ScalarStyle::Literal | ScalarStyle::Folded => block_edit(text, scalar, value),
+        style => {
+            let start = scalar.foreign_tag.unwrap_or(scalar.range.start);
+            Some(Edit { range: start..scalar.range.end, text: spell(value, style, scalar.flow) })
+        }
+    }
+}
+
+/// Where a scalar's token begins: for a block scalar its `|` or `>`.
+pub(super) fn token_start(text: &str, scalar: &Scalar) -> usize {
+    match scalar.style {
+        ScalarStyle::Literal | ScalarStyle::Folded => {
+            block_header(text, scalar).map_or(scalar.range.start, |header| header.start)
+        }
+        _ => scalar.range.start,
+    }
+}
+
+/// The header's indicator, for example `|2-`.
+fn block_header(text: &str, scalar: &Scalar) -> Option<Range<usize>> {
+    let content = content_start(text, scalar);
+    let line_end = text[..content].trim_end_matches([' ', '\t']).len();
+    // Blank lines may lie between the header and the content.
+    let above = text[..line_end].trim_end_matches(['\n', '\r', ' ', '\t']);
+    let line = above.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+    let header_line = &above[line..];
+    let mut found = None;
+    let bytes = header_line.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        if !matches!(byte, b'|' | b'>') || (at > 0 && !matches!(bytes[at - 1], b' ' | b'\t')) {
+            continue;
+        }
+        let length = 1 + bytes[at + 1..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-'))
+            .count();
+        let rest = header_line[at + length..].trim_start_matches([' ', '\t']);
+        if rest.is_empty() || rest.starts_with('#') {
+            found = Some(line + at..line + at + length);
+            break;
+        }
+    }
+    found
+}
+
+/// The first byte of the first content line that is not blank.
+fn content_start(text: &str, scalar: &Scalar) -> usize {
+    let content = &text[scalar.range.clone()];
+    let blank = content.len() - content.trim_start_matches(['\n', '\r', ' ', '\t']).len();
+    scalar.range.start + blank
+}
+
+fn block_edit(text: &str, scalar: &Scalar, value: &str) -> Option<Edit> {
+    let header = block_header(text, scalar)?;
+    let header_end = header.end
+        + text[header.end..].find('\n').map(|at| at + 1).unwrap_or(text.len() - header.end);
+    let content = &text[scalar.range.clone()];
+    let trimmed = content.trim_end_matches(['\n', '\r', ' ', '\t']);
+    let end = scalar.range.start + trimmed.len();
+    let first = content_start(text, scalar);
+    let line = text[..first].rfind('\n').map_or(0, |at| at + 1);
+    // With an indentation digit, blanks of the content itself may follow the indentation.
+    let own = scalar.value.trim_start_matches('\n');
+    let own = own.len() - own.trim_start_matches(' ').len();
+    let block = Block {
+        indicator: &text[header.clone()],
+        header_rest: &text[header.end..header_end],
+        indentation: &text[line..first.saturating_sub(own).max(line)],
+    };
+    let start = scalar.foreign_tag.unwrap_or(header.start);
+    if end < first || first < header_end {
+        return None;
+    }
+    Some(Edit { range: start..end, text: spell_block(value, &block) })
+}
+
+/// The text with all edits; they must not overlap.
+pub(super) fn apply(text: &str, edits: &[Edit]) -> String {
+    let mut result = String::with_capacity(text.len() + 64);
+    let mut at = 0;
+    for edit in edits {
+        result.push_str(&text[at..edit.range.start]);
+        result.push_str(&edit.text);
+        at = edit.range.end;
+    }
+    result.push_str(&text[at..]);
+    result
+}
