@@ -1,1 +1,37 @@
-//! Use cases.
+//! Use cases: gather objects, scan, choose, plan, apply.
+//!
+//! For: the one run that `get -f`, `diff` and `reconcile` share, up to the point where each stops.
+//! Source of the order of checks, reasons and messages: image-reflector-controller and
+//! image-automation-controller v1.2.
+//! Refuses: to print, and to know which libraries stand behind the ports.
+
+mod access;
+mod declare;
+mod gather;
+mod group;
+mod login;
+mod message;
+mod plan;
+mod policies;
+mod push;
+mod ready;
+mod run;
+mod scan;
+mod signing;
+mod source;
+pub mod status;
+mod updates;
+mod worktree;
+
+pub use declare::{
+    Conflict, Declaration, DeclareError, DeclareOptions, Declared, FIELD_MANAGER, declare,
+};
+pub use gather::{GatherError, Gathered, Scope, Targets};
+pub use message::check_message_template;
+pub use ready::{Readiness, WaitError, readiness, request, wait_ready};
+pub use run::{Apply, OpsError, RunOptions, Services, run};
+
+/// What is wrong with a refspec, for `create`; see `source`.
+pub fn refspec_problem(refspec: &str, pushed_branch: &str) -> Option<String> {
+    source::refspec_problem(refspec, pushed_branch)
+}

@@ -3,6 +3,7 @@
 //! For: naming each need once, so that adapters can be replaced and operations tested.
 //! Refuses: to implement anything. An adapter answers these traits and decides nothing.
 
+mod clock;
 mod git;
 mod objects;
 mod progress;
@@ -10,6 +11,7 @@ mod registry;
 mod tree;
 mod worktree;
 
+pub use clock::{Clock, SystemClock};
 pub use git::{
     CheckoutReference, DroppedCommit, FetchRequest, GitCredentials, GitError, GitHost, GitSource,
     Identity, NewCommit, PushError, PushReport, PushRequest, Revision, SigningKey, Snapshot,

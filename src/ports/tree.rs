@@ -9,7 +9,7 @@ use crate::key::TreePath;
 pub struct FileQuery<'a> {
     /// Folder (or single file) to look below.
     pub under: &'a TreePath,
-    /// Whether a file of this path is a candidate. Not asked for a file that `under` names itself.
+    /// Whether a file of this path is a candidate; also asked for a file that `under` names itself.
     pub wanted: &'a (dyn Fn(&TreePath) -> bool + Sync),
     /// Only files that hold these bytes are handed over.
     pub token: &'a [u8],

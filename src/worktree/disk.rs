@@ -221,7 +221,7 @@ impl Tree for DiskTree {
                 }
                 search.work();
             });
-        } else {
+        } else if (query.wanted)(query.under) {
             search.file(query.under.clone(), &mut Vec::new());
         }
         let mut report = std::mem::take(&mut *lock(&search.report));
@@ -348,7 +348,8 @@ mod tests {
         assert_eq!(found, [".hidden/h.yaml", "a.yaml", "b/c/d.yaml"]);
         assert_eq!(report.candidates, 4);
         assert_eq!(search(&tree, "b").0, ["b/c/d.yaml"]);
-        assert_eq!(search(&tree, "b/f.txt").0, ["b/f.txt"]);
+        assert_eq!(search(&tree, "b/c/d.yaml").0, ["b/c/d.yaml"]);
+        assert!(search(&tree, "b/f.txt").0.is_empty());
     }
 
     #[cfg(unix)]

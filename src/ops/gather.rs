@@ -1,0 +1,305 @@
+//! Which objects a run needs, read once each.
+//!
+//! Automations need the policies of their namespace that their selector matches; policies need
+//! their repositories. Nothing else is listed or got.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use thiserror::Error;
+
+use crate::api::{
+    ApiError, ImagePolicy, ImageRepository, ImageUpdateAutomation, Kind, LabelSelector, Namespace,
+    ReadObject,
+};
+use crate::key::NamespacedName;
+use crate::ports::{ObjectScope, Objects, ObjectsError};
+use crate::selector::Selector;
+
+/// Requests to the API server under way at once.
+const PARALLEL_READS: usize = 8;
+
+/// Where a run looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// One namespace, or all.
+    pub namespace: Option<String>,
+    /// Label selector in kubectl's notation; for objects that are not named.
+    pub labels: Option<String>,
+}
+
+/// What a run is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// Kinds whose objects are wanted in their own right.
+    pub kinds: Vec<Kind>,
+    /// Names; none means all of the scope.
+    pub names: Vec<String>,
+}
+
+/// The objects of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
+    /// Repositories, by key.
+    pub repositories: BTreeMap<NamespacedName, ImageRepository>,
+    /// Policies, by key.
+    pub policies: BTreeMap<NamespacedName, ImagePolicy>,
+    /// Automations, in the order of the source.
+    pub updates: Vec<ImageUpdateAutomation>,
+    /// Keys of policies per automation, or the selector's error.
+    pub selected: BTreeMap<NamespacedName, Result<Vec<NamespacedName>, String>>,
+    /// Labels of namespaces, as far as needed.
+    pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    /// Keys of objects that were asked for by kind or name, for `get`.
+    pub wanted: BTreeSet<(Kind, NamespacedName)>,
+}
+
+/// Why the objects of a run could not be read.
+#[derive(Debug, Error)]
+pub enum GatherError {
+    /// The source of objects failed.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    /// An object has a field of the wrong type.
+    #[error("{}reading an object", place.as_deref().map(|p| format!("{p}: ")).unwrap_or_default())]
+    Object {
+        /// `file:line`, if known.
+        place: Option<String>,
+        /// Which field.
+        #[source]
+        source: ApiError,
+    },
+    /// Named objects that do not exist.
+    #[error("{}", .0.join("\n"))]
+    NotFound(Vec<String>),
+}
+
+/// Reads everything that `targets` need.
+pub(super) async fn gather(
+    objects: &dyn Objects,
+    scope: &Scope,
+    targets: &Targets,
+) -> Result<Gathered, GatherError> {
+    let mut gathered = Gathered::default();
+    let mut missing = Vec::new();
+    for kind in &targets.kinds {
+        match kind {
+            Kind::ImageRepository => {
+                for object in find::<ImageRepository>(objects, scope, targets, &mut missing).await?
+                {
+                    gathered.wanted.insert((*kind, object.key()));
+                    gathered.repositories.insert(object.key(), object);
+                }
+            }
+            Kind::ImagePolicy => {
+                for object in find::<ImagePolicy>(objects, scope, targets, &mut missing).await? {
+                    gathered.wanted.insert((*kind, object.key()));
+                    gathered.policies.insert(object.key(), object);
+                }
+            }
+            Kind::ImageUpdateAutomation => {
+                for object in
+                    find::<ImageUpdateAutomation>(objects, scope, targets, &mut missing).await?
+                {
+                    gathered.wanted.insert((*kind, object.key()));
+                    gathered.updates.push(object);
+                }
+            }
+            Kind::GitRepository | Kind::Secret | Kind::ServiceAccount | Kind::Namespace => {}
+        }
+    }
+    if !missing.is_empty() {
+        return Err(GatherError::NotFound(missing));
+    }
+    select_policies(objects, &mut gathered).await?;
+    add_repositories(objects, &mut gathered).await?;
+    add_namespaces(objects, &mut gathered).await?;
+    Ok(gathered)
+}
+
+/// The objects of one kind that were asked for: all of the scope, or the named ones.
+async fn find<T>(
+    objects: &dyn Objects,
+    scope: &Scope,
+    targets: &Targets,
+    missing: &mut Vec<String>,
+) -> Result<Vec<T>, GatherError>
+where
+    T: ReadObject,
+{
+    let kind = T::KIND;
+    let one_namespace = scope.namespace.as_ref();
+    if let (Some(namespace), false) = (one_namespace, targets.names.is_empty()) {
+        let mut found = Vec::new();
+        for name in &targets.names {
+            let key = NamespacedName::new(namespace, name);
+            match objects.get(kind, &key).await? {
+                Some(value) => found.push(read(objects, &value)?),
+                None => missing.push(not_found(kind, name)),
+            }
+        }
+        return Ok(found);
+    }
+    let listed = objects
+        .list(
+            kind,
+            &ObjectScope {
+                namespace: scope.namespace.clone(),
+                labels: scope.labels.clone(),
+                fields: None,
+            },
+        )
+        .await?;
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for value in &listed {
+        let name = value["metadata"]["name"].as_str().unwrap_or_default();
+        if targets.names.is_empty() || targets.names.iter().any(|wanted| wanted == name) {
+            seen.insert(name.to_owned());
+            found.push(read(objects, value)?);
+        }
+    }
+    missing.extend(
+        targets
+            .names
+            .iter()
+            .filter(|name| !seen.contains(*name))
+            .map(|name| not_found(kind, name)),
+    );
+    Ok(found)
+}
+
+/// kubectl's sentence.
+fn not_found(kind: Kind, name: &str) -> String {
+    format!(
+        "Error from server (NotFound): {}.{} \"{name}\" not found",
+        kind.plural(),
+        kind.group()
+    )
+}
+
+fn read<T: ReadObject>(objects: &dyn Objects, value: &serde_json::Value) -> Result<T, GatherError> {
+    T::read(value).map_err(|source| {
+        let key = NamespacedName::new(
+            value["metadata"]["namespace"].as_str().unwrap_or_default(),
+            value["metadata"]["name"].as_str().unwrap_or_default(),
+        );
+        GatherError::Object {
+            place: objects.place(T::KIND, &key),
+            source,
+        }
+    })
+}
+
+/// For each automation the policies of its namespace that its selector matches.
+async fn select_policies(
+    objects: &dyn Objects,
+    gathered: &mut Gathered,
+) -> Result<(), GatherError> {
+    let namespaces: BTreeSet<String> = gathered
+        .updates
+        .iter()
+        .filter(|update| !update.spec.suspend)
+        .map(|update| update.metadata.namespace.clone())
+        .collect();
+    let mut by_namespace: BTreeMap<String, Vec<ImagePolicy>> = BTreeMap::new();
+    for namespace in namespaces {
+        let scope = ObjectScope {
+            namespace: Some(namespace.clone()),
+            ..Default::default()
+        };
+        let policies = objects
+            .list(Kind::ImagePolicy, &scope)
+            .await?
+            .iter()
+            .map(|value| read(objects, value))
+            .collect::<Result<_, _>>()?;
+        by_namespace.insert(namespace, policies);
+    }
+    for update in &gathered.updates {
+        let Some(policies) = by_namespace.get(&update.metadata.namespace) else {
+            continue;
+        };
+        let selected = matching(update.spec.policy_selector.as_ref(), policies);
+        if let Ok(keys) = &selected {
+            for policy in policies
+                .iter()
+                .filter(|policy| keys.contains(&policy.key()))
+            {
+                gathered
+                    .policies
+                    .entry(policy.key())
+                    .or_insert_with(|| policy.clone());
+            }
+        }
+        gathered.selected.insert(update.key(), selected);
+    }
+    Ok(())
+}
+
+fn matching(
+    selector: Option<&LabelSelector>,
+    policies: &[ImagePolicy],
+) -> Result<Vec<NamespacedName>, String> {
+    let selector = match selector {
+        None => Selector::everything(),
+        Some(selector) => {
+            Selector::from_label_selector(selector).map_err(|error| error.to_string())?
+        }
+    };
+    Ok(policies
+        .iter()
+        .filter(|policy| selector.matches(&policy.metadata.labels))
+        .map(ImagePolicy::key)
+        .collect())
+}
+
+/// The repositories that policies refer to.
+async fn add_repositories(
+    objects: &dyn Objects,
+    gathered: &mut Gathered,
+) -> Result<(), GatherError> {
+    let needed: BTreeSet<NamespacedName> = gathered
+        .policies
+        .values()
+        .filter(|policy| !policy.spec.suspend)
+        .map(ImagePolicy::repository_key)
+        .filter(|key| !gathered.repositories.contains_key(key))
+        .collect();
+    let found: Vec<(NamespacedName, Option<serde_json::Value>)> = stream::iter(needed)
+        .map(|key| async move {
+            let value = objects.get(Kind::ImageRepository, &key).await?;
+            Ok::<_, ObjectsError>((key, value))
+        })
+        .buffered(PARALLEL_READS)
+        .try_collect()
+        .await?;
+    for (key, value) in found {
+        if let Some(value) = value {
+            gathered.repositories.insert(key, read(objects, &value)?);
+        }
+    }
+    Ok(())
+}
+
+/// Labels of the namespaces whose policies refer across namespaces.
+async fn add_namespaces(objects: &dyn Objects, gathered: &mut Gathered) -> Result<(), GatherError> {
+    let needed: BTreeSet<String> = gathered
+        .policies
+        .values()
+        .filter(|policy| {
+            let key = policy.repository_key();
+            key.namespace != policy.metadata.namespace && gathered.repositories.contains_key(&key)
+        })
+        .map(|policy| policy.metadata.namespace.clone())
+        .collect();
+    for namespace in needed {
+        let key = NamespacedName::new("", &namespace);
+        let labels = match objects.get(Kind::Namespace, &key).await? {
+            Some(value) => read::<Namespace>(objects, &value)?.metadata.labels,
+            None => BTreeMap::new(),
+        };
+        gathered.namespaces.insert(namespace, labels);
+    }
+    Ok(())
+}

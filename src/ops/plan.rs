@@ -1,0 +1,185 @@
+//! From a tree and setters to a plan.
+//!
+//! Source: image-automation-controller, `internal/policy/applier.go` and `internal/update`.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::group::Job;
+use super::message;
+use crate::key::TreePath;
+use crate::model::{Failure, FoundMarker, Note, Plan, PlannedFile};
+use crate::ports::{FileQuery, SearchReport, Tree, TreeError, TreeFile};
+use crate::setters::{self, FileChanges, FileOutcome};
+
+/// Files that earlier automations of the run changed, so that later ones see them.
+pub(super) type Overlay = BTreeMap<TreePath, Vec<u8>>;
+
+/// A file with markers, on its way into the plan.
+struct Scanned {
+    path: TreePath,
+    outcome: FileOutcome,
+    before: Vec<u8>,
+}
+
+/// Plans one automation.
+pub(super) fn plan(tree: &dyn Tree, job: &Job, overlay: &Overlay) -> Result<Plan, Failure> {
+    check_strategy(job)?;
+    let under = tree
+        .resolve(&job.path)
+        .map_err(|error| walk_failure(job, &error))?;
+    let scanned: Mutex<Vec<Scanned>> = Mutex::new(Vec::new());
+    let visit = |file: TreeFile| {
+        let before = overlay.get(&file.path).cloned().unwrap_or(file.bytes);
+        let outcome = setters::scan_file(&file.path, &before, &job.setters);
+        // Only what the plan needs is kept, so that memory does not grow with the tree.
+        let before = if outcome.new_bytes.is_some() {
+            before
+        } else {
+            Vec::new()
+        };
+        scanned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Scanned {
+                path: file.path,
+                outcome,
+                before,
+            });
+    };
+    let query = FileQuery {
+        under: &under,
+        wanted: &setters::is_candidate,
+        token: setters::TOKEN,
+    };
+    let report = tree
+        .search(&query, &visit)
+        .map_err(|error| walk_failure(job, &error))?;
+    let mut scanned = scanned.into_inner().unwrap_or_else(PoisonError::into_inner);
+    scanned.sort_by(|left, right| left.path.cmp(&right.path));
+    assemble(job, &under, scanned, &report)
+}
+
+fn check_strategy(job: &Job) -> Result<(), Failure> {
+    let strategy = job
+        .object
+        .spec
+        .update
+        .as_ref()
+        .and_then(|update| update.strategy.as_deref());
+    match strategy {
+        // The API server fills in the default; a file may leave it out.
+        None | Some("Setters") => Ok(()),
+        Some(strategy) => Err(Failure::stalled(
+            "InvalidUpdateStrategy",
+            format!("unsupported update strategy: {strategy}"),
+        )),
+    }
+}
+
+fn walk_failure(job: &Job, error: &TreeError) -> Failure {
+    match error {
+        TreeError::NotFound(_) => Failure::new(
+            "UpdateFailed",
+            format!(
+                "failed to apply policies: walking path for files: lstat {}: no such file or directory",
+                job.path
+            ),
+        )
+        .with_hint(Some(format!("spec.update.path is {:?}", job.object.update_path()))),
+        error => Failure::new(
+            "UpdateFailed",
+            format!("failed to apply policies: walking path for files: {error}"),
+        ),
+    }
+}
+
+fn assemble(
+    job: &Job,
+    under: &TreePath,
+    scanned: Vec<Scanned>,
+    report: &SearchReport,
+) -> Result<Plan, Failure> {
+    let mut plan = Plan::default();
+    for file in scanned {
+        let Scanned {
+            path,
+            outcome,
+            before,
+        } = file;
+        let relative = relative_name(&path, under);
+        if !outcome.changes.is_empty() {
+            plan.changes.push(FileChanges {
+                path: relative,
+                objects: outcome.changes,
+            });
+        }
+        if let Some(refusal) = &outcome.refusal {
+            plan.notes.push(Note::warning(
+                refusal.code(),
+                format!(
+                    "{path}:{}:{}: {}",
+                    refusal.line, refusal.column, refusal.reason
+                ),
+            ));
+        }
+        for marker in outcome.markers {
+            if let Some(warning) = marker.warning() {
+                let place = format!("{path}:{}:{}", marker.line, marker.column);
+                plan.notes.push(Note::warning(
+                    marker.state.code(),
+                    format!("{place}: {warning}"),
+                ));
+            }
+            plan.markers.push(FoundMarker {
+                path: path.clone(),
+                marker,
+            });
+        }
+        if let Some(after) = outcome.new_bytes {
+            plan.files.push(PlannedFile {
+                path,
+                before,
+                after,
+            });
+        }
+    }
+    for (path, reason) in &report.unreadable {
+        plan.notes.push(Note::warning(
+            "unreadable-file",
+            format!("{path}: {reason}"),
+        ));
+    }
+    for link in &report.links {
+        match &link.target {
+            Some(target) => plan.notes.push(Note::info(
+                "symlink",
+                format!("{}: a link; its target {target} is edited", link.path),
+            )),
+            None => plan.notes.push(Note::warning(
+                "symlink",
+                format!(
+                    "{}: a link that leads to no file of the tree is not followed",
+                    link.path
+                ),
+            )),
+        }
+    }
+    if !plan.is_empty() {
+        plan.message = message::render(job, &plan.changes)?;
+        plan.notes.extend(message::notes(job));
+    }
+    Ok(plan)
+}
+
+/// The name that the controller reports: relative to the update path, or to the folder of the file
+/// that the path names.
+fn relative_name(path: &TreePath, under: &TreePath) -> String {
+    let folder = if path == under {
+        under.parent()
+    } else {
+        under.clone()
+    };
+    path.below(&folder)
+        .map_or_else(|| path.to_string(), str::to_owned)
+}

@@ -1,0 +1,242 @@
+//! One decision for each policy, in the controller's order of checks.
+//!
+//! Source: image-reflector-controller, `imagepolicy_controller.go`. Deviations: D13 and D14 of
+//! `docs/compatibility.md` (what cannot be decided now is undecided).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::gather::Gathered;
+use super::run::Services;
+use super::{access, scan};
+use crate::api::{ImagePolicy, ImageRef, ImageRepository};
+use crate::image::ImageName;
+use crate::key::NamespacedName;
+use crate::model::{
+    Failure, Note, PolicyOutcome, PolicyState, RepositoryOutcome, RepositoryState, Scan,
+};
+use crate::policy::{Policy, Selection, reflects_digest};
+
+/// What the controller says about a list of tags that is empty or was never read.
+const NO_TAGS: &str = "retrying in 30s error: no tags in database";
+/// What the controller says about workload identity with its default feature gates.
+const FEATURE_GATE: &str = "to use spec.serviceAccountName in the ImageRepository for provider \
+    authentication please enable the ObjectLevelWorkloadIdentity feature gate in the controller";
+
+/// Decides every gathered policy, by key.
+pub(super) async fn decide_all(
+    services: &Services,
+    gathered: &Gathered,
+    repositories: &BTreeMap<NamespacedName, RepositoryOutcome>,
+    include_suspended: &dyn Fn(&NamespacedName) -> bool,
+) -> Vec<PolicyOutcome> {
+    let mut outcomes = Vec::new();
+    for (key, policy) in &gathered.policies {
+        let outcome = if policy.spec.suspend && !include_suspended(key) {
+            PolicyOutcome {
+                object: policy.clone(),
+                state: PolicyState::Held(policy.status.latest()),
+                notes: Vec::new(),
+            }
+        } else {
+            decide(services, gathered, repositories, policy).await
+        };
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+async fn decide(
+    services: &Services,
+    gathered: &Gathered,
+    repositories: &BTreeMap<NamespacedName, RepositoryOutcome>,
+    policy: &ImagePolicy,
+) -> PolicyOutcome {
+    let mut notes = Vec::new();
+    let state = match choose(gathered, repositories, policy) {
+        Err((failure, selection)) => PolicyState::Undecided { failure, selection },
+        Ok((repository, selection)) => {
+            notes.extend(selection.warnings().iter().map(|warning| {
+                Note::warning(
+                    warning.code(),
+                    format!("policy {}: {warning}", policy.key()),
+                )
+            }));
+            let tag = selection.tag().unwrap_or_default().to_owned();
+            match with_digest(services, policy, repository, tag).await {
+                Ok(latest) => PolicyState::Selected { latest, selection },
+                Err(failure) => PolicyState::Undecided {
+                    failure,
+                    selection: Some(selection),
+                },
+            }
+        }
+    };
+    PolicyOutcome {
+        object: policy.clone(),
+        state,
+        notes,
+    }
+}
+
+type Undecided = (Failure, Option<Arc<Selection>>);
+
+/// Everything up to the tag.
+fn choose<'g>(
+    gathered: &'g Gathered,
+    repositories: &BTreeMap<NamespacedName, RepositoryOutcome>,
+    policy: &ImagePolicy,
+) -> Result<(&'g ImageRepository, Arc<Selection>), Undecided> {
+    let fail = |failure: Failure| (failure, None);
+    check_interval(policy).map_err(fail)?;
+    let repository = repository(gathered, policy).map_err(fail)?;
+    ImageName::parse(&repository.spec.image)
+        .map_err(|error| fail(Failure::stalled("ImageURLInvalid", error.to_string())))?;
+    if uses_workload_identity(repository) {
+        return Err(fail(Failure::stalled("FeatureGateDisabled", FEATURE_GATE)));
+    }
+    let rules = Policy::new(&policy.spec).map_err(|error| {
+        fail(Failure::stalled(
+            "InvalidPolicy",
+            format!("invalid policy: {error}"),
+        ))
+    })?;
+    let scan = tags(repositories, &repository.key()).map_err(fail)?;
+    let selection = Arc::new(rules.select(&scan.stored));
+    if let Some(error) = selection.error() {
+        let failure = if error.stalled() {
+            Failure::stalled("InvalidPolicy", format!("failed to filter tags: {error}"))
+        } else {
+            Failure::new("Failure", error.to_string())
+        };
+        return Err((failure, Some(selection)));
+    }
+    Ok((repository, selection))
+}
+
+fn check_interval(policy: &ImagePolicy) -> Result<(), Failure> {
+    let always = policy.spec.digest_reflection_policy.as_deref() == Some("Always");
+    if always && policy.spec.interval.is_none() {
+        return Err(Failure::stalled(
+            "IntervalNotConfigured",
+            "spec.interval must be set when spec.digestReflectionPolicy is set to 'Always'",
+        ));
+    }
+    Ok(())
+}
+
+fn repository<'g>(
+    gathered: &'g Gathered,
+    policy: &ImagePolicy,
+) -> Result<&'g ImageRepository, Failure> {
+    const PREFIX: &str = "failed to get the referred ImageRepository: ";
+    let key = policy.repository_key();
+    let repository = gathered.repositories.get(&key).ok_or_else(|| {
+        Failure::new(
+            "DependencyNotReady",
+            format!(
+                "{PREFIX}referenced ImageRepository does not exist: \
+                 ImageRepository.image.toolkit.fluxcd.io \"{}\" not found",
+                key.name
+            ),
+        )
+    })?;
+    let empty = BTreeMap::new();
+    let labels = gathered
+        .namespaces
+        .get(&policy.metadata.namespace)
+        .unwrap_or(&empty);
+    match access::denied(repository, &policy.key(), labels) {
+        Some(denied) => Err(Failure::new("AccessDenied", format!("{PREFIX}{denied}"))),
+        None => Ok(repository),
+    }
+}
+
+fn uses_workload_identity(repository: &ImageRepository) -> bool {
+    let cloud = !matches!(
+        repository.spec.provider.as_deref(),
+        None | Some("" | "generic")
+    );
+    cloud
+        && repository
+            .spec
+            .service_account_name
+            .as_deref()
+            .is_some_and(|name| !name.is_empty())
+}
+
+/// The tags that were scanned now. Without a scan nothing is decided (D13, D14), in the words that
+/// the controller has for a list it does not have.
+fn tags<'r>(
+    repositories: &'r BTreeMap<NamespacedName, RepositoryOutcome>,
+    key: &NamespacedName,
+) -> Result<&'r Scan, Failure> {
+    let no_tags = |hint: String| Failure::new("DependencyNotReady", NO_TAGS).with_hint(Some(hint));
+    match repositories.get(key).map(|outcome| &outcome.state) {
+        Some(RepositoryState::Scanned(scan)) if scan.stored.is_empty() => {
+            Err(no_tags(format!("image repository {key} has no tags")))
+        }
+        Some(RepositoryState::Scanned(scan)) => Ok(scan),
+        Some(RepositoryState::Failed(failure)) => Err(no_tags(format!(
+            "image repository {key}: {}",
+            failure.message
+        ))),
+        Some(RepositoryState::Suspended) => Err(no_tags(format!(
+            "image repository {key} is suspended, so it offers no tags"
+        ))),
+        None => Err(no_tags(format!("image repository {key} was not scanned"))),
+    }
+}
+
+/// The chosen image, with its digest when the policy reflects it.
+async fn with_digest(
+    services: &Services,
+    policy: &ImagePolicy,
+    repository: &ImageRepository,
+    tag: String,
+) -> Result<ImageRef, Failure> {
+    let mut latest = ImageRef {
+        name: repository.spec.image.clone(),
+        tag,
+        digest: None,
+    };
+    let stored = policy.status.latest();
+    let reflection = policy.spec.digest_reflection_policy.as_deref();
+    match reflects_digest(reflection, stored.as_ref(), &latest) {
+        crate::policy::DigestReflection::None => return Ok(latest),
+        crate::policy::DigestReflection::Keep(digest) => {
+            latest.digest = Some(digest);
+            return Ok(latest);
+        }
+        crate::policy::DigestReflection::Fetch => {}
+    }
+    let failed = |cause: String| {
+        Failure::new(
+            "Failed",
+            format!(
+                "failed fetching digest of {}:{}: {cause}",
+                latest.name, latest.tag
+            ),
+        )
+    };
+    let prepared = scan::prepare(services, repository)
+        .await
+        .map_err(|failure| failed(failure.message))?;
+    let mut request = prepared.request;
+    // The controller does not hand spec.insecure on to this request; same answers as the
+    // controllers means the same here.
+    request.insecure = false;
+    let digest = services
+        .registry
+        .digest(&request, &latest.tag)
+        .await
+        .map_err(|error| {
+            failed(format!(
+                "failed fetching descriptor for \"{}:{}\": {}",
+                latest.name, latest.tag, error.message
+            ))
+            .with_hint(error.hint.clone())
+        })?;
+    latest.digest = Some(digest.to_string());
+    Ok(latest)
+}
