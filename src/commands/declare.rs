@@ -1,0 +1,77 @@
+//! The second half of `create`: the object goes to the cluster.
+
+use serde_json::Value;
+
+use super::runtime;
+use crate::api::Kind;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Outcome;
+use crate::key::NamespacedName;
+use crate::ops::{DeclareError, DeclareOptions, Declared, declare, wait_ready};
+
+/// How `create` treats a cluster.
+pub(super) struct Options {
+    /// Overwrite fields of other field managers.
+    pub(super) force_conflicts: bool,
+    /// The API server checks and does not store.
+    pub(super) dry_run: bool,
+    /// Wait until the object is ready.
+    pub(super) wait: bool,
+}
+
+/// Declares the object and prints kubectl's result line.
+pub(super) fn run(
+    kind: Kind,
+    object: &Value,
+    options: &Options,
+    context: &Context,
+) -> Result<Outcome, CommandError> {
+    let cluster = context.cluster()?;
+    let key = NamespacedName::new(
+        object["metadata"]["namespace"].as_str().unwrap_or_default(),
+        object["metadata"]["name"].as_str().unwrap_or_default(),
+    );
+    let name = format!("{}.{}/{}", kind.singular(), kind.group(), key.name);
+    let declare_options = DeclareOptions {
+        force_conflicts: options.force_conflicts,
+        dry_run: options.dry_run,
+    };
+    runtime::block_on(context, async {
+        let declaration = declare(cluster.as_ref(), kind, object, &declare_options)
+            .await
+            .map_err(declare_error)?;
+        for field in &declaration.removed {
+            context.ui().warn(&format!(
+                "{name}: {field} was removed, since no flag names it"
+            ));
+        }
+        let word = match declaration.declared {
+            Declared::Created => "created",
+            Declared::Configured => "configured",
+            Declared::Unchanged => "unchanged",
+        };
+        let dry = if options.dry_run {
+            " (server dry run)"
+        } else {
+            ""
+        };
+        context.ui().print(&format!("{name} {word}{dry}\n"));
+        if options.wait && !options.dry_run {
+            context.ui().status(&format!("waiting for {name}"));
+            let message = wait_ready(cluster.as_ref(), kind, &key, context.timeout())
+                .await
+                .map_err(|error| CommandError::failed(format!("{name}: {error}")))?;
+            context.ui().print(&format!("{name} ready: {message}\n"));
+        }
+        Ok(Outcome::Done)
+    })
+}
+
+fn declare_error(error: DeclareError) -> CommandError {
+    match error {
+        DeclareError::Objects(error) => error.into(),
+        conflicts @ DeclareError::Conflicts { .. } => CommandError::failed(conflicts.to_string())
+            .with_hint("use --force-conflicts to overwrite them; their manager may set them again"),
+    }
+}

@@ -1,0 +1,105 @@
+//! `export`.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::runtime;
+use super::selected::{Failures, SelectedArgs, not_found};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Outcome;
+use crate::key::NamespacedName;
+use crate::ports::ObjectScope;
+use crate::yaml;
+
+/// Print objects as YAML, ready to be committed
+///
+/// Keeps apiVersion, kind, the spec, and of the metadata name, namespace, labels and annotations.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  # Every policy of a namespace
+  kubectl imageupdate export policy --all -n apps > policies.yaml
+
+Exit codes:
+  0 done, 1 failed, 2 usage error")]
+pub struct ExportArgs {
+    #[command(flatten)]
+    selected: SelectedArgs,
+}
+
+/// Runs `export`.
+pub fn run(args: &ExportArgs, context: &Context) -> Result<Outcome, CommandError> {
+    let cluster = context.cluster()?;
+    runtime::block_on(context, async {
+        let mut failures = Failures::new(context);
+        let selected = args
+            .selected
+            .select(cluster.as_ref(), context, "export")
+            .await?;
+        let kind = selected.kind;
+        if args.selected.all {
+            let namespace = context.cluster_namespace()?;
+            let scope = ObjectScope {
+                namespace: Some(namespace),
+                ..ObjectScope::default()
+            };
+            for object in cluster.list(kind, &scope).await? {
+                print(context, &object);
+            }
+            return failures.finish();
+        }
+        let keys: Vec<NamespacedName> = selected.keys;
+        for key in keys {
+            match cluster.get(kind, &key).await {
+                Ok(Some(object)) => print(context, &object),
+                Ok(None) => failures.add(&not_found(kind, &key)),
+                Err(error) => failures.add(&error.into()),
+            }
+        }
+        failures.finish()
+    })
+}
+
+fn print(context: &Context, object: &Value) {
+    context
+        .ui()
+        .print(&format!("---\n{}", yaml::print(&exported(object))));
+}
+
+/// The parts that belong into a repository.
+fn exported(object: &Value) -> Value {
+    let metadata: Map<String, Value> = ["annotations", "labels", "name", "namespace"]
+        .iter()
+        .filter_map(|field| {
+            object["metadata"]
+                .get(field)
+                .map(|value| ((*field).to_owned(), value.clone()))
+        })
+        .collect();
+    json!({
+        "apiVersion": object["apiVersion"],
+        "kind": object["kind"],
+        "metadata": metadata,
+        "spec": object["spec"],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_and_server_fields_are_dropped() {
+        let object = json!({
+            "apiVersion": "v1", "kind": "K", "status": {},
+            "metadata": {"name": "n", "namespace": "s", "uid": "u", "labels": {"a": "b"}},
+            "spec": {"x": 1},
+        });
+        assert_eq!(
+            exported(&object),
+            json!({"apiVersion": "v1", "kind": "K",
+                "metadata": {"labels": {"a": "b"}, "name": "n", "namespace": "s"},
+                "spec": {"x": 1}})
+        );
+    }
+}

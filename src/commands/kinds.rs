@@ -1,0 +1,174 @@
+//! `KIND NAME…`, `KIND/NAME` and `all`.
+
+use crate::api::Kind;
+use crate::error::CommandError;
+use crate::ops::Targets;
+
+/// What a command line names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    /// The kinds, in order of listing.
+    pub(super) kinds: Vec<Kind>,
+    /// Whether the word was `all`.
+    pub(super) all: bool,
+    /// Names.
+    pub(super) names: Vec<String>,
+}
+
+impl Named {
+    /// As targets of a run.
+    pub(super) fn targets(&self) -> Targets {
+        Targets {
+            kinds: self.kinds.clone(),
+            names: self.names.clone(),
+        }
+    }
+}
+
+/// The words that name kinds, for messages.
+const CHOICES: &str = "all, repository, policy, update";
+
+/// Reads the words behind a verb. `default` is used without any; `verb` is for messages.
+pub(super) fn read(
+    words: &[String],
+    default: Option<Kind>,
+    program: &str,
+    verb: &str,
+) -> Result<Named, CommandError> {
+    let Some((first, rest)) = words.split_first() else {
+        return match default {
+            Some(kind) => Ok(Named {
+                kinds: vec![kind],
+                all: false,
+                names: Vec::new(),
+            }),
+            None => Err(CommandError::usage(format!(
+                "which kind of object? Choose one of: {CHOICES}"
+            ))
+            .with_hint(format!("see '{program} {verb} --help' for usage"))),
+        };
+    };
+    if let Some((kind, name)) = first.split_once('/') {
+        let kind = one_kind(kind, program, verb)?;
+        let mut names = vec![name.to_owned()];
+        for word in rest {
+            let (other, name) = word.split_once('/').ok_or_else(|| {
+                CommandError::usage(format!(
+                    "\"{word}\" has no kind; with KIND/NAME every argument needs one"
+                ))
+            })?;
+            if one_kind(other, program, verb)? != kind {
+                return Err(CommandError::usage(format!(
+                    "\"{first}\" and \"{word}\" are of different kinds; name one kind at a time"
+                )));
+            }
+            names.push(name.to_owned());
+        }
+        return Ok(Named {
+            kinds: vec![kind],
+            all: false,
+            names: distinct(names),
+        });
+    }
+    let names = distinct(rest.to_vec());
+    if first == "all" {
+        return Ok(Named {
+            kinds: Kind::IMAGE.to_vec(),
+            all: true,
+            names,
+        });
+    }
+    Ok(Named {
+        kinds: vec![one_kind(first, program, verb)?],
+        all: false,
+        names,
+    })
+}
+
+fn one_kind(word: &str, program: &str, verb: &str) -> Result<Kind, CommandError> {
+    Kind::from_word(word).ok_or_else(|| {
+        let meant = nearest(word).map(|near| format!("; did you mean \"{near}\"?"));
+        CommandError::usage(format!(
+            "unknown kind \"{word}\"{} Choose one of: {CHOICES}",
+            meant.unwrap_or_else(|| ".".to_owned())
+        ))
+        .with_hint(format!("see '{program} {verb} --help' for usage"))
+    })
+}
+
+fn distinct(names: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for name in names {
+        if !kept.contains(&name) {
+            kept.push(name);
+        }
+    }
+    kept
+}
+
+/// The kind's word that is spelled most alike, if any is.
+fn nearest(word: &str) -> Option<&'static str> {
+    Kind::IMAGE
+        .iter()
+        .flat_map(|kind| {
+            kind.words()
+                .iter()
+                .copied()
+                .chain([kind.plural(), kind.singular()])
+        })
+        .map(|choice| (distance(&word.to_ascii_lowercase(), choice), choice))
+        .filter(|(distance, choice)| *distance <= choice.len() / 3)
+        .min()
+        .map(|(_, choice)| choice)
+}
+
+/// Edits between two words (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (at, left) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = at + 1;
+        for (index, right) in right.iter().enumerate() {
+            let substitution = diagonal + usize::from(left != *right);
+            diagonal = row[index + 1];
+            row[index + 1] = substitution.min(diagonal + 1).min(row[index] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn kinds_and_names_are_read_in_both_forms() {
+        let named = read(&words("policy a b a"), None, "p", "get").unwrap();
+        assert_eq!(
+            (named.kinds, named.names),
+            (vec![Kind::ImagePolicy], words("a b"))
+        );
+        let named = read(&words("iua/x update/y"), None, "p", "get").unwrap();
+        assert_eq!(
+            (named.kinds, named.names),
+            (vec![Kind::ImageUpdateAutomation], words("x y"))
+        );
+        assert!(read(&words("all"), None, "p", "get").unwrap().all);
+        assert!(read(&words("policy/a repo/b"), None, "p", "get").is_err());
+    }
+
+    #[test]
+    fn a_wrong_kind_names_the_nearest_and_the_choices() {
+        let error = read(&words("polcy"), None, "p", "get").unwrap_err();
+        assert_eq!(
+            error.message,
+            "unknown kind \"polcy\"; did you mean \"policy\"? Choose one of: all, repository, policy, update"
+        );
+        assert_eq!(error.hints, ["see 'p get --help' for usage"]);
+    }
+}

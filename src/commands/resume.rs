@@ -1,0 +1,84 @@
+//! `resume`.
+
+use clap::Args;
+use futures::future::join_all;
+use serde_json::json;
+
+use super::runtime;
+use super::selected::{Failures, SelectedArgs, result_name};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Outcome;
+use crate::key::NamespacedName;
+use crate::ops::{FIELD_MANAGER, wait_ready};
+use crate::ports::{PatchKind, WriteOptions};
+
+/// Resume suspended objects
+///
+/// Removes spec.suspend. With --wait the call ends when the controllers have reconciled every one of
+/// them.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  # Resume one policy and wait until it is ready
+  kubectl imageupdate resume policy podinfo --wait
+
+  # Resume every automation of a namespace
+  kubectl imageupdate resume update --all -n apps
+
+Exit codes:
+  0 done, 1 failed, 2 usage error")]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    selected: SelectedArgs,
+
+    /// Wait until the objects are ready, at most --timeout
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Runs `resume`.
+pub fn run(args: &ResumeArgs, context: &Context) -> Result<Outcome, CommandError> {
+    let cluster = context.cluster()?;
+    runtime::block_on(context, async {
+        let selected = args
+            .selected
+            .select(cluster.as_ref(), context, "resume")
+            .await?;
+        let kind = selected.kind;
+        let options = WriteOptions {
+            field_manager: FIELD_MANAGER.to_owned(),
+            dry_run: false,
+        };
+        let mut failures = Failures::new(context);
+        let mut resumed: Vec<NamespacedName> = Vec::new();
+        for key in selected.keys {
+            let patch = json!({"spec": {"suspend": null}});
+            match cluster
+                .patch(kind, &key, &patch, PatchKind::Merge, &options)
+                .await
+            {
+                Ok(_) => {
+                    context
+                        .ui()
+                        .print(&format!("{} resumed\n", result_name(kind, &key)));
+                    resumed.push(key);
+                }
+                Err(error) => failures.add(&error.into()),
+            }
+        }
+        if args.wait {
+            let waits = resumed.iter().map(|key| {
+                let cluster = cluster.as_ref();
+                async move { (key, wait_ready(cluster, kind, key, context.timeout()).await) }
+            });
+            for (key, result) in join_all(waits).await {
+                let name = result_name(kind, key);
+                match result {
+                    Ok(message) => context.ui().print(&format!("{name} ready: {message}\n")),
+                    Err(error) => failures.add(&CommandError::failed(format!("{name}: {error}"))),
+                }
+            }
+        }
+        failures.finish()
+    })
+}

@@ -1,0 +1,68 @@
+//! The asynchronous part of a verb: a runtime of its own, and Ctrl-C.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::ops::{GatherError, OpsError};
+
+/// How long work that was told to stop may take to come to a safe point.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs a future to its end. The first Ctrl-C raises the cancellation flag, so that the work stops
+/// at the next safe point; the second one, or a work that does not stop, ends the wait.
+pub(super) fn block_on<T>(
+    context: &Context,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::failed("starting the runtime").caused_by(&error))?;
+    let result = runtime.block_on(async {
+        tokio::pin!(future);
+        tokio::select! {
+            result = &mut future => return result,
+            _ = tokio::signal::ctrl_c() => context.cancellation().cancel(),
+        }
+        context.ui().status(
+            "interrupted, stopping at the next safe point; press Ctrl-C again to stop at once",
+        );
+        tokio::select! {
+            result = &mut future => match result {
+                Ok(value) => Ok(value),
+                Err(error) => Err(error),
+            },
+            _ = tokio::signal::ctrl_c() => Err(stopped()),
+            () = tokio::time::sleep(GRACE) => Err(stopped()),
+        }
+    });
+    // Blocking threads that still wait for a server must not hold the process.
+    runtime.shutdown_background();
+    result
+}
+
+fn stopped() -> CommandError {
+    CommandError::interrupted(
+        "interrupted before the work came to a safe point; a push that was under way is either \
+         whole or did not happen",
+    )
+}
+
+impl From<OpsError> for CommandError {
+    fn from(error: OpsError) -> Self {
+        match error {
+            OpsError::Gather(GatherError::Objects(error)) => error.into(),
+            OpsError::Gather(GatherError::NotFound(sentences)) => {
+                Self::failed(sentences.join("\n"))
+            }
+            OpsError::Gather(error) => Self::failed(error.to_string()).caused_by(&error),
+            OpsError::Suspended(text) => Self::failed(text)
+                .with_hint("use --include-suspended to run it all the same, or resume it first"),
+            OpsError::Interrupted(state) => Self::interrupted(format!("interrupted: {state}")),
+            OpsError::Worker(text) => Self::internal(text),
+        }
+    }
+}

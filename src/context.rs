@@ -1,0 +1,335 @@
+//! From flags to adapters: the only place that wires.
+//!
+//! For: building the API server's client, registries, Git and the worktree when a command first
+//! needs them, so that `--help` and `create --export` start none of them.
+//! Refuses: rules of the business.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::cluster::{self, ConnectionSettings, LiveCluster, ManifestSource, Manifests};
+use crate::error::CommandError;
+use crate::flags::{Environment, GlobalFlags, ObjectFlags, RegistryFlags, TreeFlags};
+use crate::git::GitClient;
+use crate::ops::Services;
+use crate::output::{TerminalProgress, Ui};
+use crate::ports::{Cancellation, Clock, Cluster, Objects, Progress, SystemClock, Worktree};
+use crate::redacted::Redacted;
+use crate::registry::{self, RegistryClient, RegistrySettings};
+use crate::worktree::UserWorktree;
+
+/// The namespace that objects without one get, and the one that is looked at by default.
+const DEFAULT_NAMESPACE: &str = "flux-system";
+/// How this program names itself to servers.
+const USER_AGENT: &str = concat!("kubectl-imageupdate/", env!("CARGO_PKG_VERSION"));
+/// Where a pod finds its own credentials.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// What a command runs in.
+pub struct Context {
+    program: String,
+    global: GlobalFlags,
+    environment: Environment,
+    ui: Arc<Ui>,
+    cancellation: Cancellation,
+    live: OnceLock<Arc<LiveCluster>>,
+}
+
+impl Context {
+    /// A context of these flags; nothing is contacted.
+    pub fn new(
+        program: String,
+        global: GlobalFlags,
+        environment: Environment,
+        ui: Arc<Ui>,
+    ) -> Self {
+        Self {
+            program,
+            global,
+            environment,
+            ui,
+            cancellation: Cancellation::default(),
+            live: OnceLock::new(),
+        }
+    }
+
+    /// The name the user typed, for example `kubectl imageupdate`.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// The streams.
+    pub fn ui(&self) -> &Ui {
+        &self.ui
+    }
+
+    /// The flags of every command.
+    pub fn global(&self) -> &GlobalFlags {
+        &self.global
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Ctrl-C.
+    pub fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock)
+    }
+
+    /// The user's time zone.
+    pub fn zone(&self) -> TimeZone {
+        match self.environment.text("TZ") {
+            Some(name) => {
+                TimeZone::get(name.trim_start_matches(':')).unwrap_or_else(|_| TimeZone::UTC)
+            }
+            None => TimeZone::system(),
+        }
+    }
+
+    /// Limit for the whole operation.
+    pub fn timeout(&self) -> Duration {
+        self.global.timeout.to_std().unwrap_or_default()
+    }
+
+    /// `-n`, else a valid `FLUX_SYSTEM_NAMESPACE`.
+    fn namespace_from_flag_or_environment(&self) -> Result<Option<String>, CommandError> {
+        if let Some(namespace) = &self.global.namespace {
+            if is_dns_label(namespace) {
+                return Ok(Some(namespace.clone()));
+            }
+            return Err(CommandError::failed(format!(
+                "namespace must be a valid DNS label: \"{namespace}\""
+            )));
+        }
+        match self.environment.text("FLUX_SYSTEM_NAMESPACE") {
+            Some(namespace) if is_dns_label(namespace) => Ok(Some(namespace.to_owned())),
+            Some(namespace) => {
+                self.ui.warn(&format!(
+                    "ignoring invalid FLUX_SYSTEM_NAMESPACE: \"{namespace}\""
+                ));
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The namespace of an object that `create` makes. An export does not look at the kubeconfig.
+    pub fn namespace_for_create(&self, export: bool) -> Result<String, CommandError> {
+        match self.namespace_from_flag_or_environment()? {
+            Some(namespace) => Ok(namespace),
+            None if export => Ok(DEFAULT_NAMESPACE.to_owned()),
+            None => self.context_namespace(),
+        }
+    }
+
+    /// The one namespace that a command looks at: all of them for files without `-n`.
+    pub fn namespace_scope(
+        &self,
+        objects: &ObjectFlags,
+        all: bool,
+    ) -> Result<Option<String>, CommandError> {
+        let given = self.namespace_from_flag_or_environment()?;
+        match (given, objects.from_files()) {
+            (_, _) if all => Ok(None),
+            (_, true) => Ok(self.global.namespace.clone()),
+            (Some(namespace), false) => Ok(Some(namespace)),
+            (None, false) => self.context_namespace().map(Some),
+        }
+    }
+
+    /// The namespace of a verb that works on the cluster.
+    pub fn cluster_namespace(&self) -> Result<String, CommandError> {
+        match self.namespace_from_flag_or_environment()? {
+            Some(namespace) => Ok(namespace),
+            None => self.context_namespace(),
+        }
+    }
+
+    /// The namespace of the kubeconfig's context, when it names one.
+    fn context_namespace(&self) -> Result<String, CommandError> {
+        let namespace = self.live().context_namespace()?;
+        Ok(namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()))
+    }
+
+    /// The cluster; nothing is contacted before it is asked something.
+    pub fn cluster(&self) -> Result<Arc<dyn Cluster>, CommandError> {
+        Ok(self.live().clone())
+    }
+
+    fn live(&self) -> &Arc<LiveCluster> {
+        self.live
+            .get_or_init(|| Arc::new(LiveCluster::new(self.connection_settings())))
+    }
+
+    fn connection_settings(&self) -> ConnectionSettings {
+        let flags = &self.global.kube;
+        let absolute =
+            |path: &Option<PathBuf>| path.as_ref().map(|path| self.environment.absolute(path));
+        ConnectionSettings {
+            kubeconfig: absolute(&flags.kubeconfig),
+            context: flags.context.clone(),
+            cluster: flags.cluster.clone(),
+            user: flags.user.clone(),
+            server: flags.server.clone(),
+            token: flags.token.clone().map(Redacted::new),
+            tls_server_name: flags.tls_server_name.clone(),
+            certificate_authority: absolute(&flags.certificate_authority),
+            client_certificate: absolute(&flags.client_certificate),
+            client_key: absolute(&flags.client_key),
+            insecure_skip_tls_verify: flags.insecure_skip_tls_verify,
+            impersonate_user: flags.as_user.clone(),
+            impersonate_groups: flags.as_group.clone(),
+            impersonate_uid: flags.as_uid.clone(),
+            impersonate_extra: flags
+                .as_user_extra
+                .iter()
+                .filter_map(|pair| pair.split_once('='))
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            request_timeout: flags
+                .request_timeout
+                .to_std()
+                .filter(|limit| !limit.is_zero()),
+            disable_compression: flags.disable_compression,
+            user_agent: USER_AGENT.to_owned(),
+            environment: cluster::Environment {
+                variables: self
+                    .environment
+                    .variables()
+                    .iter()
+                    .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.clone())))
+                    .collect(),
+                service_account: SERVICE_ACCOUNT.into(),
+                interactive: self.ui.interactive(),
+            },
+        }
+    }
+
+    /// Objects from files or from the cluster.
+    pub fn objects(&self, flags: &ObjectFlags) -> Result<Arc<dyn Objects>, CommandError> {
+        if !flags.from_files() {
+            return Ok(self.live().clone());
+        }
+        let default_namespace = self
+            .namespace_from_flag_or_environment()?
+            .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+        let mut sources = Vec::new();
+        for path in &flags.filename {
+            sources.push(if path == Path::new("-") {
+                let bytes = self.ui.read_input().map_err(|error| {
+                    CommandError::failed("reading standard input").caused_by(&error)
+                })?;
+                ManifestSource::Input(bytes)
+            } else {
+                ManifestSource::Path {
+                    path: self.environment.absolute(path),
+                    shown: path.display().to_string(),
+                }
+            });
+        }
+        let manifests = Manifests::load(&sources, flags.recursive, &default_namespace)?;
+        Ok(Arc::new(manifests))
+    }
+
+    /// Everything a run reaches the world through.
+    pub fn services(
+        &self,
+        objects: Arc<dyn Objects>,
+        registry: &RegistryFlags,
+        tree: &TreeFlags,
+    ) -> Result<Services, CommandError> {
+        let worktree: Option<Arc<dyn Worktree>> = match &tree.worktree {
+            None => None,
+            Some(folder) => {
+                let folder = self.environment.absolute(folder);
+                Some(Arc::new(UserWorktree::open(
+                    &folder,
+                    &self.environment_pairs(),
+                )?))
+            }
+        };
+        Ok(Services {
+            objects,
+            registry: Arc::new(self.registry(registry)),
+            git: Arc::new(GitClient::new()),
+            worktree,
+            clock: self.clock(),
+            progress: self.progress(),
+            cancellation: self.cancellation.clone(),
+        })
+    }
+
+    fn registry(&self, flags: &RegistryFlags) -> RegistryClient {
+        let absolute = |path: &Option<PathBuf>| {
+            path.as_ref().map(|path| self.environment.absolute(path))
+        };
+        let variables = self.environment.variables().iter().filter_map(|(name, value)| {
+            Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+        });
+        RegistryClient::new(RegistrySettings {
+            registry_config: absolute(&flags.registry_config),
+            registry_ca: absolute(&flags.registry_ca),
+            environment: variables.collect::<registry::Environment>(),
+            ..RegistrySettings::default()
+        })
+    }
+
+    fn environment_pairs(&self) -> Vec<(OsString, OsString)> {
+        let variables = self.environment.variables().iter();
+        variables
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
+    fn progress(&self) -> Arc<dyn Progress> {
+        if self.ui.draws_progress() {
+            Arc::new(TerminalProgress::default())
+        } else {
+            Arc::new(())
+        }
+    }
+
+    /// Logs to standard error at the level of `-v`.
+    pub fn start_logging(&self) {
+        let filter = match self.environment.text("KUBECTL_IMAGEUPDATE_LOG") {
+            Some(filter) => filter.to_owned(),
+            None => match self.global.verbosity {
+                0 => return,
+                1..=3 => "info".to_owned(),
+                4 | 5 => "debug".to_owned(),
+                _ => "trace".to_owned(),
+            },
+        };
+        // A second run in the same process, as in the quickstart, keeps the first one's logger.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .try_init();
+    }
+}
+
+/// A DNS label, as Kubernetes names namespaces.
+fn is_dns_label(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let edge = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    (1..=63).contains(&bytes.len())
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
+}

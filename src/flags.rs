@@ -1,0 +1,368 @@
+//! Flags that several commands share, and every environment variable that this program reads.
+//!
+//! For: clap groups without effects, and their readers of values.
+//! Refuses: to act on a flag; `context` does.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::duration::GoDuration;
+use crate::output::ColorChoice;
+
+/// Environment variables, with what they mean. The documentation is made from this table.
+pub const ENVIRONMENT: &[(&str, &str)] = &[
+    ("CLICOLOR_FORCE", "any value but 0 forces colour"),
+    ("DOCKER_CONFIG", "folder of docker's config.json"),
+    (
+        "FLUX_NS_FOLLOWS_KUBE_CONTEXT",
+        "accepted; the context's namespace always counts",
+    ),
+    ("FLUX_SYSTEM_NAMESPACE", "namespace when -n is not given"),
+    ("HOME", "the user's folder"),
+    (
+        "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
+        "proxies for registries and Git servers",
+    ),
+    ("KUBECONFIG", "list of kubeconfig files, merged"),
+    (
+        "KUBECTL_EXTERNAL_DIFF",
+        "program that diff shows differences with",
+    ),
+    (
+        "KUBECTL_IMAGEUPDATE_LOG",
+        "log filter, for example kube=debug; wins over -v",
+    ),
+    ("NO_COLOR", "present: no colour"),
+    ("REGISTRY_AUTH_FILE", "podman's credentials"),
+    ("SSH_AUTH_SOCK", "ssh agent"),
+    (
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "certificate authorities in place of the system's",
+    ),
+    ("TERM", "dumb: no colour"),
+    ("TZ", "time zone of times in tables"),
+    ("XDG_CACHE_HOME", "parent of the cache folder"),
+    ("XDG_RUNTIME_DIR", "parent of podman's credentials"),
+];
+
+/// The environment a run sees, taken once: nothing below reads the process's own.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    current_dir: PathBuf,
+}
+
+impl Environment {
+    /// An environment of these variables, in this folder.
+    pub fn new(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        current_dir: PathBuf,
+    ) -> Self {
+        Self {
+            variables: variables.into_iter().collect(),
+            current_dir,
+        }
+    }
+
+    /// A variable that is UTF-8 and not empty.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.variables
+            .get(OsStr::new(name))
+            .and_then(|v| v.to_str())
+            .filter(|v| !v.is_empty())
+    }
+
+    /// A variable as a path, unless it is empty.
+    pub fn path(&self, name: &str) -> Option<&Path> {
+        self.variables
+            .get(OsStr::new(name))
+            .filter(|v| !v.is_empty())
+            .map(Path::new)
+    }
+
+    /// Whether a variable is there, even empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.variables.contains_key(OsStr::new(name))
+    }
+
+    /// The variables.
+    pub fn variables(&self) -> &BTreeMap<OsString, OsString> {
+        &self.variables
+    }
+
+    /// The folder that relative paths start from.
+    pub fn current_dir(&self) -> &Path {
+        &self.current_dir
+    }
+
+    /// A path from the command line, made absolute.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        self.current_dir.join(path)
+    }
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalFlags {
+    /// Namespace
+    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+
+    /// Limit for the whole operation, waits included; a Go duration
+    #[arg(long, global = true, value_name = "DURATION", default_value = "5m0s", value_parser = go_duration, allow_hyphen_values = true)]
+    pub timeout: GoDuration,
+
+    /// Log level on standard error: 0 warnings, 2 information, 4 debug, 6 requests, 8 bodies without secrets
+    #[arg(
+        short,
+        long = "v",
+        global = true,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub verbosity: u8,
+
+    /// No messages about the work
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "auto"
+    )]
+    pub color: ColorChoice,
+
+    /// Connection to the API server.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+}
+
+/// kubectl's connection options. Hidden from the short help.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Connection options")]
+pub struct KubeFlags {
+    /// Kubeconfig file; the only one that is read
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Kubeconfig context
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub context: Option<String>,
+
+    /// Kubeconfig cluster
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub cluster: Option<String>,
+
+    /// Kubeconfig user
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub user: Option<String>,
+
+    /// Address of the API server
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
+    pub server: Option<String>,
+
+    /// Bearer token
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        hide_short_help = true,
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
+
+    /// Name to check the API server's certificate against
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub tls_server_name: Option<String>,
+
+    /// File with the API server's certificate authority
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub certificate_authority: Option<PathBuf>,
+
+    /// File with the client certificate
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub client_certificate: Option<PathBuf>,
+
+    /// File with the client key
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub client_key: Option<PathBuf>,
+
+    /// Do not check the API server's certificate
+    #[arg(long, global = true, hide_short_help = true)]
+    pub insecure_skip_tls_verify: bool,
+
+    /// User to act as
+    #[arg(
+        long = "as",
+        global = true,
+        value_name = "USER",
+        hide_short_help = true
+    )]
+    pub as_user: Option<String>,
+
+    /// Group to act as; repeatable
+    #[arg(
+        long = "as-group",
+        global = true,
+        value_name = "GROUP",
+        hide_short_help = true
+    )]
+    pub as_group: Vec<String>,
+
+    /// UID to act as
+    #[arg(
+        long = "as-uid",
+        global = true,
+        value_name = "UID",
+        hide_short_help = true
+    )]
+    pub as_uid: Option<String>,
+
+    /// Extra field to act with, as KEY=VALUE; repeatable
+    #[arg(
+        long = "as-user-extra",
+        global = true,
+        value_name = "KEY=VALUE",
+        hide_short_help = true
+    )]
+    pub as_user_extra: Vec<String>,
+
+    /// Limit for one request, a Go duration; 0 means none
+    #[arg(long, global = true, value_name = "DURATION", default_value = "0s", value_parser = go_duration, hide_short_help = true)]
+    pub request_timeout: GoDuration,
+
+    /// No compressed answers
+    #[arg(long, global = true, hide = true)]
+    pub disable_compression: bool,
+
+    /// Accepted for flux's sake: discovery is not cached
+    #[arg(long, global = true, value_name = "FOLDER", hide = true)]
+    pub cache_dir: Option<PathBuf>,
+
+    /// Accepted for flux's sake: requests are few
+    #[arg(long, global = true, value_name = "N", hide = true)]
+    pub kube_api_qps: Option<f32>,
+
+    /// Accepted for flux's sake: requests are few
+    #[arg(long, global = true, value_name = "N", hide = true)]
+    pub kube_api_burst: Option<i32>,
+
+    /// Accepted for flux's sake
+    #[arg(long, global = true, hide = true)]
+    pub verbose: bool,
+
+    /// Accepted for flux's sake: the context's namespace always counts
+    #[arg(long, global = true, hide = true)]
+    pub ns_follows_kube_context: bool,
+}
+
+/// Where objects are read from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ObjectFlags {
+    /// Read objects from this file or folder, or from standard input ('-'), and contact no API server; repeatable
+    #[arg(short, long, value_name = "FILENAME", value_delimiter = ',')]
+    pub filename: Vec<PathBuf>,
+
+    /// Read folders given to -f with everything below them
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+}
+
+impl ObjectFlags {
+    /// Whether objects come from files.
+    pub fn from_files(&self) -> bool {
+        !self.filename.is_empty()
+    }
+}
+
+/// Registry access.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RegistryFlags {
+    /// Docker configuration file with registry credentials; comes before everything else
+    #[arg(long, value_name = "FILE")]
+    pub registry_config: Option<PathBuf>,
+
+    /// PEM file with a certificate authority for registries
+    #[arg(long, value_name = "FILE")]
+    pub registry_ca: Option<PathBuf>,
+}
+
+/// How a reconcile or a diff treats the tree.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TreeFlags {
+    /// Work on the checkout in this folder instead of fetching
+    #[arg(long, value_name = "DIR")]
+    pub worktree: Option<PathBuf>,
+
+    /// Keep no cache of Git objects
+    #[arg(long)]
+    pub no_cache: bool,
+
+    /// Turn every warning into a failure before anything is written
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Treat named objects that are suspended as if they were not
+    #[arg(long)]
+    pub include_suspended: bool,
+}
+
+/// Output of lists.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OutputFlags {
+    /// Output format: json, yaml, name, wide, jsonpath=TEMPLATE or custom-columns=SPEC
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<String>,
+
+    /// No header row
+    #[arg(long, alias = "no-header")]
+    pub no_headers: bool,
+
+    /// Sort by this JSONPath expression
+    #[arg(long, value_name = "JSONPATH")]
+    pub sort_by: Option<String>,
+
+    /// Keep metadata.managedFields in JSON and YAML
+    #[arg(long)]
+    pub show_managed_fields: bool,
+}
+
+/// Reads a Go duration for clap.
+pub fn go_duration(text: &str) -> Result<GoDuration, String> {
+    GoDuration::parse(text).map_err(|error| error.to_string())
+}
+
+/// Reads a boolean as Go's `strconv.ParseBool` does.
+pub fn go_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_variables_read_as_absent() {
+        let environment = Environment::new(
+            [("A".into(), "".into()), ("B".into(), "b".into())],
+            PathBuf::from("/tmp"),
+        );
+        assert_eq!(environment.text("A"), None);
+        assert!(environment.has("A"));
+        assert_eq!(environment.text("B"), Some("b"));
+        assert_eq!(environment.absolute(Path::new("x")), Path::new("/tmp/x"));
+    }
+}

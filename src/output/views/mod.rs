@@ -1,0 +1,7 @@
+//! What an answer looks like, for each kind of answer.
+
+mod objects;
+mod run;
+
+pub use objects::{ListOptions, Listing, render_list};
+pub use run::{Statuses, render_diff, render_messages, run_json, run_lines};
