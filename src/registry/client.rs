@@ -264,6 +264,10 @@ fn hint(session: &Session<'_>, refusal: &Refusal) -> String {
         401 | 403 if anonymous => {
             format!("anonymous access was refused and no credentials for {registry} were found")
         }
+        _ if refusal.retry_after.is_some() => format!(
+            "the registry asks to wait {} s; credentials used: {credentials}",
+            refusal.retry_after.unwrap_or_default().as_secs()
+        ),
         404 if anonymous => format!(
             "check the name; if the repository is private, no credentials for {registry} were used"
         ),

@@ -10,7 +10,7 @@ use super::challenge::Challenge;
 use super::transport::Route;
 
 /// Requests at the same time to one registry.
-const PER_REGISTRY: usize = 6;
+const PER_REGISTRY: usize = 4;
 
 /// A registry as one group of objects may reach it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

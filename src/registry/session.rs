@@ -69,7 +69,15 @@ impl From<Trouble> for ExchangeError {
 #[derive(Clone, Debug)]
 struct Authorization {
     value: Redacted<String>,
-    token: Option<TokenKey>,
+    token: Option<UsedToken>,
+}
+
+/// A token that is shown.
+#[derive(Clone, Debug)]
+struct UsedToken {
+    key: TokenKey,
+    /// Made for this very request.
+    fresh: bool,
 }
 
 /// The state of one exchange's login.
@@ -211,7 +219,6 @@ impl<'a> Session<'a> {
                 }
             }
             let url = response.url().clone();
-            let asked = retries::retry_after(response.headers());
             let refusal = self.refusal(method, target, response).await;
             let answer = match challenge {
                 Some(Ok(challenge)) => {
@@ -231,7 +238,7 @@ impl<'a> Session<'a> {
                 continue;
             }
             if retries::is_transient(status.as_u16())
-                && let Some(wait) = tries.next(asked)
+                && let Some(wait) = tries.next(refusal.retry_after)
             {
                 tracing::debug!(?wait, status = status.as_u16(), "registry request again");
                 tokio::time::sleep(wait).await;
@@ -320,15 +327,13 @@ impl<'a> Session<'a> {
                     Err(Trouble::Transport(failure))
                 }
                 Err(Trouble::Other(error)) => Err(Trouble::Other(error)),
-                plain => match (self.deliver(second).await, plain) {
-                    (Ok(response), _) => Ok((names.1, response)),
-                    // It does not speak TLS either: what it said in plain text counts.
-                    (Err(Trouble::Transport(failure)), Ok(response))
-                        if failure.cause != Cause::Tls =>
-                    {
-                        Ok((names.0, response))
+                plain => match self.deliver(second).await {
+                    Ok(response) => Ok((names.1, response)),
+                    // It does not speak TLS either: what happened in plain text counts.
+                    Err(Trouble::Transport(failure)) if failure.cause != Cause::Tls => {
+                        plain.map(|response| (names.0, response))
                     }
-                    (Err(trouble), _) => Err(trouble),
+                    Err(trouble) => Err(trouble),
                 },
             };
         }
@@ -439,6 +444,7 @@ impl<'a> Session<'a> {
             method: method.clone(),
             url: shown(&url),
             status: response.status(),
+            retry_after: retries::retry_after(response.headers()),
             body,
         }
     }
@@ -482,20 +488,23 @@ impl<'a> Session<'a> {
         }
         rounds.answered += 1;
         let token = refused.and_then(|refused| refused.token.as_ref());
-        if let Some(token) = token {
-            self.shared.tokens.forget(token);
+        if let (Some(token), Challenge::Bearer(bearer)) = (token, challenge) {
+            let scopes = self.scopes(bearer, Some(&token.key));
+            let invalid = bearer.error.as_deref() == Some("invalid_token");
+            // Another token for the same scope would be refused in the same way.
+            if token.fresh && !invalid && scopes == token.key.scopes {
+                return Ok(None);
+            }
+            self.shared.tokens.forget(&token.key);
         }
-        let next = self.authorize(challenge, url, token).await?;
-        // The same password, or a token for the same scope that was fresh, is refused again.
-        let same = match (refused, &next) {
-            (Some(refused), Some(next)) => match (&refused.token, &next.token) {
-                (Some(old), Some(new)) => old == new && rounds.answered > 1,
-                _ => refused.value == next.value,
-            },
-            (Some(_), None) => true,
-            _ => false,
+        let next = self
+            .authorize(challenge, url, token.map(|token| &token.key))
+            .await?;
+        // The same password is refused again.
+        let same = |next: &Authorization| {
+            next.token.is_none() && refused.is_some_and(|refused| refused.value == next.value)
         };
-        Ok(next.filter(|_| !same))
+        Ok(next.filter(|next| !same(next)))
     }
 
     /// `Authorization` for a challenge; none when there is nothing to show.
@@ -535,10 +544,10 @@ impl<'a> Session<'a> {
                         source: None,
                     })
                 })?;
-                let token = self.token(&key).await?;
+                let (token, fresh) = self.token(&key).await?;
                 Ok(Some(Authorization {
                     value: Redacted::new(format!("Bearer {}", token.expose())),
-                    token: Some(key),
+                    token: Some(UsedToken { key, fresh }),
                 }))
             }
         }
@@ -557,9 +566,10 @@ impl<'a> Session<'a> {
         scopes
     }
 
-    async fn token(&self, key: &TokenKey) -> Result<Redacted<String>, ExchangeError> {
+    /// A token, and whether it was made just now.
+    async fn token(&self, key: &TokenKey) -> Result<(Redacted<String>, bool), ExchangeError> {
         if let Some(token) = self.shared.tokens.get(key, std::time::Instant::now()) {
-            return Ok(token);
+            return Ok((token, false));
         }
         let mut outcome = match key.post() {
             Some(call) => self.ask_token_server(&call).await,
@@ -590,7 +600,7 @@ impl<'a> Session<'a> {
         })?;
         let value = token.value.clone();
         self.shared.tokens.put(key.clone(), token);
-        Ok(value)
+        Ok((value, true))
     }
 
     async fn ask_token_server(&self, call: &Call) -> Result<(Url, Vec<u8>), ExchangeError> {
@@ -620,10 +630,9 @@ impl<'a> Session<'a> {
                     }
                 }
             }
-            let asked = retries::retry_after(response.headers());
             let refusal = self.refusal(&call.method, &target, response).await;
             if retries::is_transient(status.as_u16())
-                && let Some(wait) = tries.next(asked)
+                && let Some(wait) = tries.next(refusal.retry_after)
             {
                 tokio::time::sleep(wait).await;
                 continue;

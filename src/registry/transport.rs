@@ -251,7 +251,7 @@ fn redirect(call: &Call, from: &Url, to: Option<Url>) -> Result<Url, Trouble> {
 
 fn refused_redirect(call: &Call, words: &str) -> Trouble {
     Trouble::Transport(TransportFailure::own(
-        Cause::Protocol,
+        Cause::Redirect,
         &call.method,
         &call.url,
         words,

@@ -21,8 +21,10 @@ pub(super) enum Cause {
     Lost,
     /// No answer in time.
     Timeout,
-    /// The answer breaks HTTP's rules, or a redirect is refused.
+    /// The answer breaks HTTP's rules.
     Protocol,
+    /// A redirect is not followed.
+    Redirect,
 }
 
 /// A request that got no answer.
@@ -69,7 +71,7 @@ impl TransportFailure {
         RegistryError {
             failure: match self.cause {
                 Cause::Timeout => RegistryFailure::Timeout,
-                Cause::Protocol => RegistryFailure::Protocol,
+                Cause::Protocol | Cause::Redirect => RegistryFailure::Protocol,
                 _ => RegistryFailure::Unreachable,
             },
             message: self.text,
@@ -169,14 +171,14 @@ fn authority(url: &Url) -> String {
     }
 }
 
-/// The TLS error in a link of the chain; it travels inside an I/O error.
+/// The TLS error in a link of the chain; it travels inside I/O errors.
 fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    cause.downcast_ref::<rustls::Error>().or_else(|| {
-        cause
-            .downcast_ref::<io::Error>()?
-            .get_ref()?
-            .downcast_ref::<rustls::Error>()
-    })
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(error);
+    }
+    // Connectors wrap I/O errors into I/O errors, and those hide what they wrap from `source`.
+    let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
+    tls_error(inner)
 }
 
 fn explain_tls(error: &rustls::Error, url: &Url) -> (Cause, String) {
@@ -211,6 +213,12 @@ fn explain_tls(error: &rustls::Error, url: &Url) -> (Cause, String) {
                 presented.join(", "),
                 url.host_str().unwrap_or_default()
             )),
+            // webpki's word for a self-signed certificate that claims to be an authority.
+            CertificateError::Other(other)
+                if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+            {
+                verify("certificate signed by unknown authority".to_owned())
+            }
             other => verify(other.to_string()),
         },
         E::AlertReceived(alert) => (Cause::Tls, format!("remote error: tls: {alert:?}")),
