@@ -123,7 +123,7 @@ impl TreePath {
     }
 
     /// The parts, outermost first.
-    pub fn parts(&self) -> impl Iterator<Item = &str> {
+    pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/').filter(|part| !part.is_empty())
     }
 

@@ -1,1 +1,20 @@
-//! Tag selection.
+//! Tag selection, and the reason.
+//!
+//! For: what image-reflector-controller v1.2 answers for a policy and a list of tags, and why each
+//! tag won or lost, from one evaluation.
+//! Source: image-reflector-controller `internal/policy`, `internal/controller` (exclusion, order and
+//! checksum of the stored list, digest reflection).
+//! Refuses: registries and clocks. Where the controller picks at random (map order) the answer is
+//! that for items in descending order of the tag that owns them, with a warning (rule D2).
+
+mod digest;
+mod exclusion;
+mod rules;
+mod selection;
+mod stored;
+
+pub use digest::{DigestReflection, reflects_digest};
+pub use exclusion::{Exclusion, ExclusionError};
+pub use rules::{Policy, PolicyError};
+pub use selection::{Selection, SelectionError, Verdict, Warning};
+pub use stored::{revision, stored_tags};

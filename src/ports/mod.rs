@@ -15,7 +15,10 @@ pub use git::{
     Identity, NewCommit, PushError, PushReport, PushRequest, Revision, SigningKey, Snapshot,
     TagChoice,
 };
-pub use objects::{Cluster, ObjectScope, Objects, ObjectsError, PatchKind, WriteOptions};
+pub use objects::{
+    ChangeVisitor, Cluster, ObjectChange, ObjectScope, Objects, ObjectsError, PatchKind,
+    TextVisitor, WriteOptions,
+};
 pub use progress::{Cancellation, Event, Progress};
 pub use registry::{
     Provider, ProxySettings, Registry, RegistryCredential, RegistryError, RegistryFailure,

@@ -1,5 +1,7 @@
 //! Where objects are: a cluster or files.
 
+use std::ops::ControlFlow;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use thiserror::Error;
@@ -55,6 +57,12 @@ pub enum ObjectsError {
     },
 }
 
+/// Takes the JSON text of one object after the other.
+pub type TextVisitor<'v> = dyn for<'t> FnMut(&'t [u8]) + Send + 'v;
+
+/// Takes one change after the other until it has enough.
+pub type ChangeVisitor<'v> = dyn FnMut(ObjectChange) -> ControlFlow<()> + Send + 'v;
+
 /// Reading objects.
 #[async_trait]
 pub trait Objects: Send + Sync {
@@ -63,6 +71,22 @@ pub trait Objects: Send + Sync {
 
     /// The objects of a kind, by namespace and name.
     async fn list(&self, kind: Kind, scope: &ObjectScope) -> Result<Vec<Value>, ObjectsError>;
+
+    /// Hands over the JSON text of each object of a kind, in the order of [`Objects::list`], without
+    /// holding them all. After an error, objects may have been handed over already. Returns the
+    /// resource version to watch from; empty for files. Items of core kinds come without
+    /// `apiVersion` and `kind`.
+    async fn list_each(
+        &self,
+        kind: Kind,
+        scope: &ObjectScope,
+        visit: &mut TextVisitor<'_>,
+    ) -> Result<String, ObjectsError> {
+        for object in self.list(kind, scope).await? {
+            visit(object.to_string().as_bytes());
+        }
+        Ok(String::new())
+    }
 
     /// Where a person finds the object: `file:line`, or nothing for a cluster.
     fn place(&self, _kind: Kind, _key: &NamespacedName) -> Option<String> {
@@ -88,9 +112,35 @@ pub struct WriteOptions {
     pub dry_run: bool,
 }
 
-/// Writing objects; only a cluster can.
+/// One change that a watch reports, with the object as it is now (or was, when deleted).
+#[derive(Clone, Debug, PartialEq)]
+pub enum ObjectChange {
+    /// New, or there already when the watch began.
+    Added(Value),
+    /// Changed.
+    Modified(Value),
+    /// Gone.
+    Deleted(Value),
+}
+
+/// Writing and watching objects; only a cluster can.
 #[async_trait]
 pub trait Cluster: Objects {
+    /// The version in which the server has the kind, for example `v1beta2`. Free once anything of
+    /// the kind was read.
+    async fn version(&self, kind: Kind) -> Result<&'static str, ObjectsError>;
+
+    /// Reports changes until `visit` has enough; the caller sets the deadline by dropping the call.
+    /// `from` is the resource version of a list; when empty, what is there comes first, as added. A
+    /// watch that the server ends is taken up again.
+    async fn watch(
+        &self,
+        kind: Kind,
+        scope: &ObjectScope,
+        from: &str,
+        visit: &mut ChangeVisitor<'_>,
+    ) -> Result<(), ObjectsError>;
+
     /// Creates an object.
     async fn create(
         &self,

@@ -1,0 +1,103 @@
+//! A pattern ready to search with.
+
+use std::ops::Range;
+
+use regex::bytes::{Captures, Regex, RegexBuilder};
+
+use super::emit::emit;
+use super::parser::{PatternError, parse};
+
+/// Memory a compiled pattern may take, in bytes; Go's own limit is on instructions and was checked.
+const SIZE_LIMIT: usize = 1 << 30;
+/// Nesting is limited by Go's rule before.
+const NEST_LIMIT: u32 = 20_000;
+
+/// A pattern of Go's dialect.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    source: String,
+    regex: Regex,
+    names: Vec<String>,
+}
+
+/// The groups of one match.
+pub struct Groups<'t> {
+    text: &'t str,
+    captures: Captures<'t>,
+}
+
+impl<'t> Groups<'t> {
+    /// The text of a group; `None` when it did not take part or does not exist. Group 0 is the match.
+    pub fn get(&self, index: usize) -> Option<&'t str> {
+        self.text.get(self.range(index)?)
+    }
+
+    /// Where a group is, in bytes.
+    pub fn range(&self, index: usize) -> Option<Range<usize>> {
+        self.captures.get(index).map(|found| found.range())
+    }
+
+    /// How many groups there are, the whole match included.
+    pub fn len(&self) -> usize {
+        self.captures.len()
+    }
+
+    /// Whether there is no group, which cannot be.
+    pub fn is_empty(&self) -> bool {
+        self.captures.len() == 0
+    }
+}
+
+impl Pattern {
+    /// Compiles a pattern, or refuses it with Go's text.
+    pub fn new(source: &str) -> Result<Self, PatternError> {
+        let parsed = parse(source)?;
+        let regex = RegexBuilder::new(&emit(&parsed.node))
+            .size_limit(SIZE_LIMIT)
+            .nest_limit(NEST_LIMIT)
+            .build()
+            .map_err(|_| PatternError::too_large(source))?;
+        Ok(Self {
+            source: source.to_owned(),
+            regex,
+            names: parsed.names,
+        })
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// The names of the groups by number; empty for groups without one, and for the whole match.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether the pattern matches anywhere.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text.as_bytes())
+    }
+
+    /// The leftmost match.
+    pub fn find(&self, text: &str) -> Option<Range<usize>> {
+        self.regex.find(text.as_bytes()).map(|found| found.range())
+    }
+
+    /// The groups of the leftmost match.
+    pub fn groups<'t>(&self, text: &'t str) -> Option<Groups<'t>> {
+        self.regex
+            .captures(text.as_bytes())
+            .map(|captures| Groups { text, captures })
+    }
+
+    /// The groups of every match, without empty ones right behind another match.
+    pub fn all_groups<'p, 't>(&'p self, text: &'t str) -> impl Iterator<Item = Groups<'t>> + 'p
+    where
+        't: 'p,
+    {
+        self.regex
+            .captures_iter(text.as_bytes())
+            .map(move |captures| Groups { text, captures })
+    }
+}

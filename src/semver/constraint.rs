@@ -1,0 +1,469 @@
+//! Constraints.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use thiserror::Error;
+
+use super::quote;
+use super::version::{Version, compare_prereleases};
+
+/// The longest constraint, in bytes.
+const LIMIT: usize = 512;
+/// The most groups between `||`.
+const GROUPS: usize = 32;
+
+/// Blanks as Go's `\s` has them.
+const BLANK: &str = r"[\t\n\f\r ]";
+/// Operators, the longer ones first.
+const OPERATOR: &str = r"(?:>=|=>|<=|=<|!=|~>|=|>|<|~|\^|)";
+/// A version whose parts may be `x`, `X` or `*`; a `|` is swallowed here and refused later.
+const VERSION: &str = r"v?([0-9|xX*]+)(\.[0-9|xX*]+)?(\.[0-9|xX*]+)?(-(?:[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?(\+(?:[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?";
+
+/// Patterns of the grammar, built once.
+struct Grammar {
+    hyphen: Regex,
+    group: Regex,
+    atom: Regex,
+    one: Regex,
+}
+
+static GRAMMAR: LazyLock<Option<Grammar>> = LazyLock::new(|| {
+    let plain = VERSION
+        .replace("([0-9", "(?:[0-9")
+        .replace("(\\.", "(?:\\.")
+        .replace("(-", "(?:-")
+        .replace("(\\+", "(?:\\+");
+    Some(Grammar {
+        hyphen: Regex::new(&format!("{BLANK}*({plain}){BLANK}+-{BLANK}+({plain}){BLANK}*")).ok()?,
+        group: Regex::new(&format!(
+            "^(?:{BLANK}*{OPERATOR}{BLANK}*{plain}{BLANK}*)(?:(?:{BLANK}+|,{BLANK}*){OPERATOR}{BLANK}*{plain}{BLANK}*)*$"
+        ))
+        .ok()?,
+        atom: Regex::new(&format!("{OPERATOR}{BLANK}*{plain}")).ok()?,
+        one: Regex::new(&format!("^{BLANK}*({OPERATOR}){BLANK}*({VERSION}){BLANK}*$")).ok()?,
+    })
+});
+
+/// Why a text is no constraint; Masterminds' texts.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConstraintError {
+    /// More than 512 bytes.
+    #[error("constraint string is too long (max 512 bytes)")]
+    TooLong,
+    /// More than 32 groups.
+    #[error("too many constraint groups (max 32)")]
+    TooManyGroups,
+    /// The grammar does not fit; holds the group after rewriting.
+    #[error("improper constraint: {}", quote(.0))]
+    Improper(String),
+    /// A part that is neither a number nor a wildcard.
+    #[error("constraint parser error")]
+    Parser,
+}
+
+/// A constraint: one of its groups must hold, and of that group everything.
+#[derive(Clone, Debug)]
+pub struct Constraint {
+    groups: Vec<Group>,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    atoms: Vec<Atom>,
+    /// A prerelease in any atom opens the whole group for prereleases.
+    prereleases: bool,
+}
+
+/// What wildcards and missing parts leave open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    Nothing,
+    Patch,
+    Minor,
+    Major,
+}
+
+#[derive(Clone, Debug)]
+struct Atom {
+    operator: Operator,
+    /// As written, for messages.
+    operator_text: String,
+    version_text: String,
+    major: u64,
+    minor: u64,
+    patch: u64,
+    prerelease: String,
+    open: Open,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operator {
+    Equal,
+    NotEqual,
+    Greater,
+    Less,
+    GreaterOrEqual,
+    LessOrEqual,
+    Tilde,
+    Caret,
+}
+
+/// Why an atom does not hold: a text with the version before and the atom's version behind it.
+#[derive(Clone, Copy, Debug)]
+struct Miss(&'static str, &'static str);
+
+impl Constraint {
+    /// Reads a constraint as `semver.NewConstraint` does.
+    pub fn parse(text: &str) -> Result<Self, ConstraintError> {
+        if text.len() > LIMIT {
+            return Err(ConstraintError::TooLong);
+        }
+        let grammar = GRAMMAR.as_ref().ok_or(ConstraintError::Parser)?;
+        let rewritten = rewrite_hyphens(grammar, text);
+        let groups: Vec<&str> = rewritten.split("||").collect();
+        if groups.len() > GROUPS {
+            return Err(ConstraintError::TooManyGroups);
+        }
+        let groups = groups
+            .into_iter()
+            .map(|group| parse_group(grammar, group))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { groups })
+    }
+
+    /// Whether a version satisfies the constraint.
+    pub fn check(&self, version: &Version<'_>) -> bool {
+        self.groups.iter().any(|group| {
+            group
+                .atoms
+                .iter()
+                .all(|atom| atom.miss(version, group.prereleases).is_none())
+        })
+    }
+
+    /// Why a version does not satisfy the constraint, in Masterminds' words; empty when it does.
+    pub fn explain(&self, version: &Version<'_>) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let mut prerelease_told = false;
+        let shown = quote(&version.to_string());
+        for group in &self.groups {
+            let mut holds = true;
+            for atom in &group.atoms {
+                let Some(miss) = atom.miss(version, group.prereleases) else {
+                    continue;
+                };
+                holds = false;
+                if !group.prereleases && !version.prerelease.is_empty() {
+                    if !prerelease_told {
+                        reasons.push(format!("{shown} {PRERELEASE}"));
+                        prerelease_told = true;
+                    }
+                } else {
+                    let Miss(before, after) = miss;
+                    reasons.push(format!(
+                        "{shown} {before} {}{after}",
+                        quote(&atom.version_text)
+                    ));
+                }
+            }
+            if holds {
+                return Vec::new();
+            }
+        }
+        reasons
+    }
+}
+
+const PRERELEASE: &str =
+    "is a prerelease version and the constraint is only looking for release versions";
+
+impl fmt::Display for Constraint {
+    /// Masterminds' own rendering: atoms without blanks, groups between ` || `.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, group) in self.groups.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" || ")?;
+            }
+            for (index, atom) in group.atoms.iter().enumerate() {
+                if index > 0 {
+                    f.write_str(" ")?;
+                }
+                write!(f, "{}{}", atom.operator_text, atom.version_text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `A - B` becomes `>= A, <= B `, as text, wherever it stands.
+fn rewrite_hyphens(grammar: &Grammar, text: &str) -> String {
+    let mut rewritten = text.to_owned();
+    for found in grammar.hyphen.captures_iter(text) {
+        let part = |group| found.get(group).map_or("", |part| part.as_str());
+        let replacement = format!(">= {}, <= {} ", part(1), part(2));
+        rewritten = rewritten.replacen(part(0), &replacement, 1);
+    }
+    rewritten
+}
+
+fn parse_group(grammar: &Grammar, text: &str) -> Result<Group, ConstraintError> {
+    if !grammar.group.is_match(text) {
+        return Err(ConstraintError::Improper(text.to_owned()));
+    }
+    let atoms: Vec<Atom> = grammar
+        .atom
+        .find_iter(text)
+        .map(|found| parse_atom(grammar, found.as_str()))
+        .collect::<Result<_, _>>()?;
+    let prereleases = atoms.iter().any(|atom| !atom.prerelease.is_empty());
+    Ok(Group { atoms, prereleases })
+}
+
+fn parse_atom(grammar: &Grammar, text: &str) -> Result<Atom, ConstraintError> {
+    let found = grammar
+        .one
+        .captures(text)
+        .ok_or_else(|| ConstraintError::Improper(text.to_owned()))?;
+    let part = |group| {
+        found
+            .get(group)
+            .map_or("", |part: regex::Match<'_>| part.as_str())
+    };
+    let (open, version) = base_version(&found);
+    let parsed = Version::parse(&version).map_err(|_| ConstraintError::Parser)?;
+    let operator = match part(1) {
+        "!=" => Operator::NotEqual,
+        ">" => Operator::Greater,
+        "<" => Operator::Less,
+        ">=" | "=>" => Operator::GreaterOrEqual,
+        "<=" | "=<" => Operator::LessOrEqual,
+        "~" | "~>" => Operator::Tilde,
+        "^" => Operator::Caret,
+        _ => Operator::Equal,
+    };
+    Ok(Atom {
+        operator,
+        operator_text: part(1).to_owned(),
+        version_text: part(2).to_owned(),
+        major: parsed.major,
+        minor: parsed.minor,
+        patch: parsed.patch,
+        prerelease: parsed.prerelease.to_owned(),
+        open,
+    })
+}
+
+/// The least version of an atom, as text, and what it leaves open. Parts behind a wildcard do not
+/// count; a prerelease does.
+fn base_version(found: &Captures<'_>) -> (Open, String) {
+    let part = |group| found.get(group).map_or("", |part| part.as_str());
+    let wild = |text: &str| matches!(text.trim_start_matches('.'), "" | "x" | "X" | "*");
+    let (major, minor, patch, prerelease) = (part(3), part(4), part(5), part(6));
+    if wild(major) {
+        (Open::Major, format!("0.0.0{prerelease}"))
+    } else if wild(minor) {
+        (Open::Minor, format!("{major}.0.0{prerelease}"))
+    } else if wild(patch) {
+        (Open::Patch, format!("{major}{minor}.0{prerelease}"))
+    } else {
+        (Open::Nothing, part(2).to_owned())
+    }
+}
+
+impl Atom {
+    /// Why the version does not satisfy the atom.
+    fn miss(&self, version: &Version<'_>, prereleases: bool) -> Option<Miss> {
+        if !version.prerelease.is_empty() && !prereleases {
+            return Some(Miss(PRERELEASE, ""));
+        }
+        match self.operator {
+            Operator::Equal => self.equal(version),
+            Operator::NotEqual => self.not_equal(version),
+            Operator::Greater => self.greater(version),
+            Operator::Less => {
+                (self.order(version).is_ge()).then_some(Miss("is greater than or equal to", ""))
+            }
+            Operator::GreaterOrEqual => {
+                (self.order(version).is_lt()).then_some(Miss("is less than", ""))
+            }
+            Operator::LessOrEqual => self.less_or_equal(version),
+            Operator::Tilde => self.tilde(version),
+            Operator::Caret => self.caret(version),
+        }
+    }
+
+    /// The version's order against the atom's least version.
+    fn order(&self, version: &Version<'_>) -> Ordering {
+        (version.major, version.minor, version.patch)
+            .cmp(&(self.major, self.minor, self.patch))
+            .then_with(|| compare_prereleases(version.prerelease, &self.prerelease))
+    }
+
+    fn equal(&self, version: &Version<'_>) -> Option<Miss> {
+        if self.open == Open::Nothing {
+            return self
+                .order(version)
+                .is_ne()
+                .then_some(Miss("is not equal to", ""));
+        }
+        self.tilde(version)
+    }
+
+    fn not_equal(&self, version: &Version<'_>) -> Option<Miss> {
+        let equal = Some(Miss("is equal to", ""));
+        if self.open != Open::Nothing {
+            if self.major != version.major {
+                return None;
+            }
+            if self.minor != version.minor && self.open != Open::Minor {
+                return None;
+            }
+            match self.open {
+                Open::Minor => return equal,
+                Open::Patch => {
+                    let any = !version.prerelease.is_empty() || !self.prerelease.is_empty();
+                    let differ = compare_prereleases(version.prerelease, &self.prerelease).is_ne();
+                    return if any && differ { None } else { equal };
+                }
+                Open::Major if self.patch != version.patch => return None,
+                Open::Major | Open::Nothing => {}
+            }
+        }
+        if self.order(version).is_eq() {
+            equal
+        } else {
+            None
+        }
+    }
+
+    fn greater(&self, version: &Version<'_>) -> Option<Miss> {
+        let miss = Some(Miss("is less than or equal to", ""));
+        if self.open != Open::Nothing {
+            match version.major.cmp(&self.major) {
+                Ordering::Greater => return None,
+                Ordering::Less => return miss,
+                Ordering::Equal => {}
+            }
+            match self.open {
+                // 11.1.0 is not greater than 11.
+                Open::Minor => return miss,
+                Open::Patch => {
+                    return if version.minor > self.minor {
+                        None
+                    } else {
+                        miss
+                    };
+                }
+                Open::Major | Open::Nothing => {}
+            }
+        }
+        if self.order(version).is_gt() {
+            None
+        } else {
+            miss
+        }
+    }
+
+    fn less_or_equal(&self, version: &Version<'_>) -> Option<Miss> {
+        let miss = Some(Miss("is greater than", ""));
+        if self.open == Open::Nothing {
+            return if self.order(version).is_le() {
+                None
+            } else {
+                miss
+            };
+        }
+        if version.major > self.major {
+            return miss;
+        }
+        let beyond = version.major == self.major && version.minor > self.minor;
+        if beyond && self.open != Open::Minor {
+            miss
+        } else {
+            None
+        }
+    }
+
+    fn tilde(&self, version: &Version<'_>) -> Option<Miss> {
+        if self.order(version).is_lt() {
+            return Some(Miss("is less than", ""));
+        }
+        let zero = self.major == 0 && self.minor == 0 && self.patch == 0;
+        if zero && !matches!(self.open, Open::Minor | Open::Patch) {
+            return None;
+        }
+        if version.major != self.major {
+            return Some(Miss("does not have same major version as", ""));
+        }
+        if version.minor != self.minor && self.open != Open::Minor {
+            return Some(Miss("does not have same major and minor version as", ""));
+        }
+        None
+    }
+
+    fn caret(&self, version: &Version<'_>) -> Option<Miss> {
+        const MINOR: Miss = Miss(
+            "does not have same minor version as",
+            ". Expected minor versions to match when constraint major version is 0",
+        );
+        if self.order(version).is_lt() {
+            return Some(Miss("is less than", ""));
+        }
+        let major = Some(Miss("does not have same major version as", ""));
+        if self.major > 0 || self.open == Open::Minor {
+            return if version.major == self.major {
+                None
+            } else {
+                major
+            };
+        }
+        if version.major > 0 {
+            return major;
+        }
+        if self.minor > 0 || self.open == Open::Patch {
+            return if version.minor == self.minor {
+                None
+            } else {
+                Some(MINOR)
+            };
+        }
+        if version.minor > 0 {
+            return Some(Miss("does not have same minor version as", ""));
+        }
+        if version.patch == self.patch {
+            return None;
+        }
+        Some(Miss(
+            "does not equal",
+            ". Expect version and constraint to equal when major and minor versions are 0",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[ -~]{0,40}") {
+            let _ = Constraint::parse(&text);
+        }
+
+        #[test]
+        fn an_explanation_and_a_check_agree(
+            range in "[~^<>=!]{0,2}[0-9x*]{1,2}(\\.[0-9x]){0,2}(-a)?( [<>]=?[0-9]\\.[0-9])?",
+            version in "[0-9]\\.[0-9]\\.[0-9](-[ab])?",
+        ) {
+            if let Ok(constraint) = Constraint::parse(&range) {
+                let version = Version::parse(&version).unwrap();
+                prop_assert_eq!(constraint.check(&version), constraint.explain(&version).is_empty());
+            }
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! The YAML printer: what `sigs.k8s.io/yaml` prints.

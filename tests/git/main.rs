@@ -1,0 +1,16 @@
+//! The Git client against real servers.
+#![allow(
+    clippy::pedantic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "tests panic on purpose"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod basics;
+mod fixture;
+mod references;
+mod servers;
+mod signing;
