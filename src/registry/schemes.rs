@@ -50,21 +50,6 @@ impl Schemes {
     }
 }
 
-/// Whether the name of a registry alone allows plain http, as the controllers decide it.
-pub(super) fn allows_plain_http(registry: &str) -> bool {
-    let host = registry
-        .rsplit_once(':')
-        .filter(|(_, port)| !port.contains(']'))
-        .map_or(registry, |(host, _)| host);
-    registry.starts_with("localhost:")
-        || host.ends_with(".localhost")
-        || registry.contains("127.0.0.1")
-        || registry.contains("::1")
-        || host
-            .parse()
-            .is_ok_and(|address: std::net::Ipv4Addr| address.is_private())
-}
-
 fn has_port(registry: &str) -> bool {
     let after_address = registry.rsplit(']').next().unwrap_or(registry);
     after_address.contains(':')

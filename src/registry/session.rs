@@ -17,7 +17,7 @@ use super::endpoint::{Endpoint, EndpointKey};
 use super::login::{Credential, Login};
 use super::refusal::Refusal;
 use super::retries::{self, Tries};
-use super::schemes::{self, Schemes};
+use super::schemes::Schemes;
 use super::sink::{BodyError, Sink, SmallSink};
 use super::tokens::{self, Token, TokenKey};
 use super::transport::{Call, Route, Trouble};
@@ -108,7 +108,7 @@ impl<'a> Session<'a> {
             tls: request.tls.clone(),
             proxy: request.proxy.clone(),
         };
-        let listed = schemes::allows_plain_http(request.image.registry());
+        let listed = request.image.allows_plain_http();
         let endpoint = shared.endpoints.get(EndpointKey {
             registry: request.image.registry().to_owned(),
             plain: listed || request.insecure,
