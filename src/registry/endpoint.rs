@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Semaphore};
 
 use super::challenge::Challenge;
 use super::transport::Route;
@@ -24,6 +24,8 @@ pub(super) struct EndpointKey {
 
 #[derive(Clone, Debug, Default)]
 struct Known {
+    /// Whether a first request ended, well or badly.
+    contacted: bool,
     scheme: Option<&'static str>,
     challenge: Option<Challenge>,
 }
@@ -31,12 +33,29 @@ struct Known {
 /// The memory of one registry.
 pub(super) struct Endpoint {
     known: Mutex<Known>,
-    /// Held by the request that finds out, so that others wait instead of asking the same.
-    pub(super) first: AsyncMutex<()>,
+    first: AsyncMutex<()>,
+    /// Conversations under way.
     pub(super) permits: Semaphore,
 }
 
 impl Endpoint {
+    /// Waits for the request that finds out about the registry, or becomes that request until the
+    /// value is dropped. After a first contact that failed everybody goes ahead: waiting for each
+    /// other would add up.
+    pub(super) async fn first_contact(&self) -> Option<FirstContact<'_>> {
+        if self.lock().contacted {
+            return None;
+        }
+        let guard = self.first.lock().await;
+        if self.lock().contacted {
+            return None;
+        }
+        Some(FirstContact {
+            endpoint: self,
+            _guard: guard,
+        })
+    }
+
     pub(super) fn scheme(&self) -> Option<&'static str> {
         self.lock().scheme
     }
@@ -55,6 +74,18 @@ impl Endpoint {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Held by the first request to a registry until it is answered or has failed.
+pub(super) struct FirstContact<'a> {
+    endpoint: &'a Endpoint,
+    _guard: AsyncMutexGuard<'a, ()>,
+}
+
+impl Drop for FirstContact<'_> {
+    fn drop(&mut self) {
+        self.endpoint.lock().contacted = true;
     }
 }
 

@@ -39,15 +39,6 @@ impl Schemes {
             Self::Https | Self::HttpsFirst => "https",
         }
     }
-
-    /// The scheme that is tried when the first is not spoken.
-    pub(super) fn second(self) -> Option<&'static str> {
-        match self {
-            Self::Https => None,
-            Self::HttpFirst => Some("https"),
-            Self::HttpsFirst => Some("http"),
-        }
-    }
 }
 
 fn has_port(registry: &str) -> bool {

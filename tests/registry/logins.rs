@@ -306,6 +306,43 @@ async fn credentials_are_not_taken_along_to_another_host() {
 }
 
 #[tokio::test]
+async fn a_challenge_of_another_host_gets_nothing() {
+    let thief = RegistryOptions::new(&content())
+        .basic("nobody", "nothing", "registry")
+        .start();
+    let target = format!(
+        "http://localhost:{}/v2/apps/web/tags/list",
+        thief.http().address().port()
+    );
+    let server = RegistryOptions::new(&content())
+        .script(move |_| {
+            Some(Answer::new(307, "text/plain", "").header("Location", target.clone()))
+        })
+        .start();
+    let mut scan = request(&server.host(), "apps/web");
+    scan.credentials = vec![password(&server.host(), "puller", "s3cret")];
+    let error = tags(&client(), &scan).await.unwrap_err();
+    assert_eq!(error.failure, RegistryFailure::Unauthorized);
+    let seen = thief.http().requests();
+    assert!(
+        seen.iter()
+            .all(|request| request.header("authorization").is_none())
+    );
+    assert_eq!(seen.len(), 1);
+}
+
+#[tokio::test]
+async fn scans_at_the_same_time_learn_from_the_first() {
+    let server = basic();
+    let mut scan = request(&server.host(), "apps/web");
+    scan.credentials = vec![password(&server.host(), "puller", "s3cret")];
+    let client = client();
+    let scans = futures::future::join_all((0..8).map(|_| tags(&client, &scan))).await;
+    assert!(scans.into_iter().all(|scan| scan.is_ok()));
+    assert_eq!(server.log().len(), 9);
+}
+
+#[tokio::test]
 async fn a_redirect_into_a_private_network_is_refused() {
     let server = RegistryOptions::new(&content())
         .script(|_| {
