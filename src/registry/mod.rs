@@ -19,6 +19,7 @@ mod keychain;
 mod links;
 mod login;
 mod matching;
+mod proxies;
 mod refusal;
 mod retries;
 mod schemes;

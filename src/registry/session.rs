@@ -336,7 +336,7 @@ impl<'a> Session<'a> {
                 Ok(Some(bytes)) => sink.take(&bytes).map_err(refuse)?,
                 Ok(None) => break,
                 Err(error) => {
-                    let failure = TransportFailure::new(method, asked, error);
+                    let failure = TransportFailure::new(method, asked, None, error);
                     return Err(if failure.is_transient() {
                         Received::Broken(failure)
                     } else {

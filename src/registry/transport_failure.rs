@@ -15,6 +15,8 @@ pub(super) enum Cause {
     Absent,
     /// A TLS hello was answered in plain text.
     PlainServer,
+    /// A proxy does not let the request through.
+    Proxy,
     /// The TLS handshake failed for another reason, mostly a certificate.
     Tls,
     /// The connection broke.
@@ -36,9 +38,14 @@ pub(super) struct TransportFailure {
 }
 
 impl TransportFailure {
-    /// Reads the chain of causes.
-    pub(super) fn new(method: &Method, url: &Url, error: reqwest::Error) -> Self {
-        let (cause, words) = explain(&error, url);
+    /// Reads the chain of causes. `through` is the proxy that was used.
+    pub(super) fn new(
+        method: &Method,
+        url: &Url,
+        through: Option<&str>,
+        error: reqwest::Error,
+    ) -> Self {
+        let (cause, words) = explain(&error, url, through);
         Self {
             cause,
             text: format!("{} {:?}: {words}", verb(method), shown(url)),
@@ -113,8 +120,11 @@ pub(super) fn shown(url: &Url) -> String {
     url.into()
 }
 
-fn explain(error: &reqwest::Error, url: &Url) -> (Cause, String) {
-    let host = authority(url);
+fn explain(error: &reqwest::Error, url: &Url, through: Option<&str>) -> (Cause, String) {
+    let dial = match through {
+        Some(proxy) => format!("proxyconnect tcp: dial tcp {proxy}"),
+        None => format!("dial tcp {}", authority(url)),
+    };
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     let mut last = String::new();
     while let Some(cause) = next {
@@ -124,11 +134,13 @@ fn explain(error: &reqwest::Error, url: &Url) -> (Cause, String) {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
             match io.kind() {
                 io::ErrorKind::ConnectionRefused => {
-                    let text = format!("dial tcp {host}: connect: connection refused");
-                    return (Cause::Absent, text);
+                    return (
+                        Cause::Absent,
+                        format!("{dial}: connect: connection refused"),
+                    );
                 }
                 io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    return (Cause::Absent, format!("dial tcp {host}: {io}"));
+                    return (Cause::Absent, format!("{dial}: {io}"));
                 }
                 io::ErrorKind::ConnectionReset
                 | io::ErrorKind::ConnectionAborted
@@ -143,11 +155,14 @@ fn explain(error: &reqwest::Error, url: &Url) -> (Cause, String) {
         last = cause.to_string();
         // hyper's own error type is not a dependency of ours: its texts are.
         if last.contains("dns error") {
-            let host = url.host_str().unwrap_or_default();
-            return (
-                Cause::Absent,
-                format!("dial tcp: lookup {host}: no such host"),
-            );
+            let words = match through {
+                Some(_) => dial,
+                None => format!("dial tcp: lookup {}", url.host_str().unwrap_or_default()),
+            };
+            return (Cause::Absent, format!("{words}: no such host"));
+        }
+        if let (Some(proxy), true) = (through, is_proxy_refusal(&last)) {
+            return (Cause::Proxy, format!("the proxy {proxy} refused: {last}"));
         }
         if last.contains("connection closed before message completed")
             || last.contains("end of file before message length reached")
@@ -161,6 +176,13 @@ fn explain(error: &reqwest::Error, url: &Url) -> (Cause, String) {
         return (Cause::Timeout, "i/o timeout".to_owned());
     }
     (Cause::Protocol, last)
+}
+
+/// Whether an error is a proxy's no to a connection.
+fn is_proxy_refusal(text: &str) -> bool {
+    let tunnel = text.strip_prefix("tunnel error: ");
+    tunnel.is_some_and(|words| words != "failed to create underlying connection")
+        || text.starts_with("SOCKS error: ")
 }
 
 fn authority(url: &Url) -> String {

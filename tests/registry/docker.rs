@@ -116,4 +116,5 @@ async fn a_private_authority_is_trusted_when_it_is_named() {
         scan.tls.ca = Some(authority.certificate.clone().into_bytes());
         assert_eq!(sorted(&client(), &scan).await.len(), 3);
     }
+    assert!(registry.log().contains("HTTP/2.0"), "{}", registry.log());
 }

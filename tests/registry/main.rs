@@ -8,6 +8,7 @@ mod faults;
 mod listing;
 mod logins;
 mod routes;
+mod tunnel;
 
 use std::time::Duration;
 

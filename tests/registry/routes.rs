@@ -9,6 +9,7 @@ use kubectl_imageupdate::registry::{RegistryClient, RegistrySettings};
 use crate::support::certificates::{Authority, Pair, self_signed, server_config};
 use crate::support::http::{Answer, HttpServer};
 use crate::support::registry_server::{JSON, RegistryContent, RegistryOptions, RegistryServer};
+use crate::tunnel::{TunnelProxy, upgrading_port};
 use crate::{client, password, request, settings, sorted, tags};
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -203,6 +204,62 @@ async fn a_proxy_of_a_secret_carries_every_request() {
     }
 }
 
+fn proxy(address: &std::net::SocketAddr, password: &str) -> ProxySettings {
+    ProxySettings {
+        address: format!("http://{address}"),
+        username: Some("me".to_owned()),
+        password: Some(Redacted::new(password.to_owned())),
+    }
+}
+
+#[tokio::test]
+async fn tls_goes_through_a_proxy_to_the_registry_itself() {
+    let tunnel = TunnelProxy::start("Basic bWU6cHIweHk=");
+    let authority = Authority::new();
+    let server = tls_server(&authority.server(&["127.0.0.1"]));
+    let mut scan = request(&server.host(), "a/b");
+    scan.tls = trusting(&authority.certificate);
+    scan.proxy = Some(proxy(&tunnel.address, "pr0xy"));
+    assert_eq!(sorted(&client(), &scan).await, ["1.0.0"]);
+    let connect = format!("CONNECT {} HTTP/1.1", server.host());
+    assert!(tunnel.seen().iter().any(|(line, _)| *line == connect));
+    assert_eq!(server.http().failed_hellos(), 0);
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_named() {
+    let tunnel = TunnelProxy::start("Basic bWU6cHIweHk=");
+    let mut scan = request("registry.example", "a/b");
+    scan.proxy = Some(proxy(&tunnel.address, "wr0ng"));
+    let error = tags(&client(), &scan).await.unwrap_err();
+    assert_eq!(error.failure, RegistryFailure::Unreachable);
+    assert_eq!(
+        error.message,
+        format!(
+            "Get \"https://registry.example/v2/a/b/tags/list?n=1000\": the proxy {} refused: tunnel error: proxy authorization required",
+            tunnel.address
+        )
+    );
+    assert!(!format!("{error:?}").contains("wr0ng"));
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_named() {
+    let address = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let mut scan = request("registry.example", "a/b");
+    scan.proxy = Some(proxy(&address, "x"));
+    let error = tags(&client(), &scan).await.unwrap_err();
+    assert_eq!(
+        error.message,
+        format!(
+            "Get \"https://registry.example/v2/a/b/tags/list?n=1000\": proxyconnect tcp: dial tcp {address}: connect: connection refused"
+        )
+    );
+}
+
 #[tokio::test]
 async fn proxies_of_the_environment_are_used_except_where_they_must_not_be() {
     let proxy = HttpServer::start(LOCAL, None, |_| {
@@ -231,11 +288,16 @@ async fn proxies_of_the_environment_are_used_except_where_they_must_not_be() {
 
 #[tokio::test]
 async fn a_port_that_sends_callers_to_https_is_spoken_to_over_https() {
-    // Credentials go to the address that answered, and to no other.
+    let authority = Authority::new();
     let server = RegistryOptions::new(&content())
         .basic("puller", "s3cret", "registry")
+        .tls(server_config(&authority.server(&["127.0.0.1"])))
         .start();
-    let mut scan = request(&server.host(), "a/b");
-    scan.credentials = vec![password(&server.host(), "puller", "s3cret")];
-    assert_eq!(sorted(&client(), &scan).await, ["1.0.0"]);
+    let host = upgrading_port(server.http().address()).to_string();
+    let mut scan = request(&host, "a/b");
+    scan.tls = trusting(&authority.certificate);
+    scan.credentials = vec![password(&host, "puller", "s3cret")];
+    let client = client();
+    assert_eq!(sorted(&client, &scan).await, ["1.0.0"]);
+    assert_eq!(tags(&client, &scan).await.unwrap().requests, 1);
 }
