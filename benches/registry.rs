@@ -6,6 +6,8 @@
 //! idle process, one connection, no request that is not a page, and at most the processor time of
 //! go-containerregistry (45 ms in one answer, 101 ms in 100 pages; release builds only).
 
+#![allow(clippy::print_stdout, reason = "the measurement is what it prints")]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -135,7 +137,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// A fifth of the tags are signatures, as in real registries.
 fn tag(number: usize) -> String {
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         format!("sha256-{number:064x}.sig")
     } else {
         format!("1.{}.{}-rc.{number}", number % 100, number % 7)

@@ -238,8 +238,8 @@ fn explain(session: &Session<'_>, error: ExchangeError, head: &[u8]) -> Registry
             let hint = hint(session, &refusal);
             refusal.into_error(Some(hint))
         }
-        ExchangeError::Body(method, url, error) => {
-            let mut message = format!("{method} {}: {error}", shown(&url));
+        ExchangeError::Body(asked, error) => {
+            let mut message = format!("{asked}: {error}");
             let quoted = quote(head);
             if matches!(error, BodyError::Decode(_)) && !quoted.is_empty() {
                 message = format!("{message}: {quoted}");

@@ -71,14 +71,22 @@ impl Keychain {
             }
         }
         if request.provider == Provider::Generic {
+            let mut configs = Vec::new();
             for credential in &request.credentials {
-                let config = parse(credential)?;
-                if let Some(found) = matching::for_secret(&config.entries, registry, repository) {
-                    return Ok(Login {
-                        credential: found.clone(),
-                        source: credential.source.clone(),
-                    });
-                }
+                configs.push((parse(credential)?, &credential.source));
+            }
+            let entries = configs.iter().flat_map(|(config, source)| {
+                let entries = config.entries.iter();
+                entries.map(move |(key, credential)| (key.as_str(), (credential, *source)))
+            });
+            let found = matching::for_secret(entries, registry, repository);
+            if let Some((credential, source)) = found
+                && *credential != Credential::Anonymous
+            {
+                return Ok(Login {
+                    credential: credential.clone(),
+                    source: source.clone(),
+                });
             }
         }
         let problem = match self.cloud_login(request.provider, registry).await {

@@ -48,9 +48,9 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum ExchangeError {
     /// The registry answered with another status.
-    Refused(Refusal),
-    /// The body is not what was asked for.
-    Body(Method, Url, BodyError),
+    Refused(Box<Refusal>),
+    /// The body is not what was asked for: the request, and what is wrong.
+    Body(String, BodyError),
     /// Everything else.
     Failed(RegistryError),
 }
@@ -326,8 +326,8 @@ impl<'a> Session<'a> {
         sink: &mut dyn Sink,
     ) -> Result<Answer, Received> {
         let refuse = |error| {
-            let error = ExchangeError::Body(method.clone(), asked.clone(), error);
-            Received::Refused(Box::new(error))
+            let asked = format!("{method} {}", shown(asked));
+            Received::Refused(Box::new(ExchangeError::Body(asked, error)))
         };
         sink.begin();
         let headers = std::mem::take(response.headers_mut());
@@ -401,7 +401,7 @@ pub(super) async fn again(tries: &mut Tries, refusal: Refusal) -> Result<(), Exc
         None
     };
     let Some(wait) = wait else {
-        return Err(ExchangeError::Refused(refusal));
+        return Err(ExchangeError::Refused(Box::new(refusal)));
     };
     tracing::debug!(?wait, status = refusal.status.as_u16(), "asking again");
     tokio::time::sleep(wait).await;
