@@ -3,8 +3,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use reqwest::Version;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Semaphore};
+use tokio::time::Instant;
 
 use super::challenge::Challenge;
 use super::transport::Route;
@@ -28,7 +31,12 @@ struct Known {
     contacted: bool,
     scheme: Option<&'static str>,
     challenge: Option<Challenge>,
+    /// When the last answer over HTTP/1.1 was read to its end.
+    released: Option<Instant>,
 }
+
+/// How long a connection may take to become free for the next request after an answer was read.
+const RELEASE: Duration = Duration::from_millis(1);
 
 /// The memory of one registry.
 pub(super) struct Endpoint {
@@ -54,6 +62,23 @@ impl Endpoint {
             endpoint: self,
             _guard: guard,
         })
+    }
+
+    /// Remembers that an answer was read to its end.
+    pub(super) fn release(&self, version: Version) {
+        if version < Version::HTTP_2 {
+            self.lock().released = Some(Instant::now());
+        }
+    }
+
+    /// Waits until the connection of the last answer is free again. It goes back to its pool in
+    /// the background, and a request that comes too early opens another one, which costs far more
+    /// than this moment.
+    pub(super) async fn released(&self) {
+        let released = self.lock().released;
+        if let Some(released) = released {
+            tokio::time::sleep_until(released + RELEASE).await;
+        }
     }
 
     pub(super) fn scheme(&self) -> Option<&'static str> {

@@ -286,6 +286,7 @@ impl<'a> Session<'a> {
 
     /// Sends one call and counts it.
     pub(super) async fn deliver(&self, call: &Call) -> Result<Response, Trouble> {
+        self.endpoint.released().await;
         self.sent.fetch_add(1, Ordering::Relaxed);
         *self.lock_current() = format!("{} {}", call.method, shown(&call.url));
         self.shared.transport.send(&self.route, call).await
@@ -345,6 +346,7 @@ impl<'a> Session<'a> {
                 }
             }
         }
+        self.endpoint.release(response.version());
         sink.finish().map_err(refuse)?;
         Ok(Answer {
             asked: asked.clone(),
@@ -365,6 +367,7 @@ impl<'a> Session<'a> {
                 break;
             }
         }
+        self.endpoint.release(response.version());
         Refusal {
             method: method.clone(),
             url: shown(asked),
