@@ -18,6 +18,8 @@ pub(super) struct Bearer {
     pub(super) service: Option<String>,
     /// What the refused request needs; several are separated by spaces.
     pub(super) scope: Option<String>,
+    /// What is wrong with the token that was shown.
+    pub(super) error: Option<String>,
 }
 
 /// The challenge to answer: a bearer challenge with a realm before a basic one. The names of all
@@ -40,6 +42,7 @@ pub(super) fn choose<'a>(
             realm,
             service: value("service"),
             scope: value("scope"),
+            error: value("error"),
         }))
     });
     let basic = || {
@@ -127,6 +130,7 @@ mod tests {
             realm: realm.to_owned(),
             service: value(service),
             scope: value(scope),
+            error: None,
         })
     }
 
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_comma_inside_quotes_does_not_end_a_parameter() {
-        let header = r#"Bearer realm="http://l:1/token",service="reg.test",scope="repository:a/b:pull,push",error="insufficient_scope""#;
+        let header = r#"Bearer realm="http://l:1/token",service="reg.test",scope="repository:a/b:pull,push",odd="x, y""#;
         assert_eq!(
             choose([header]),
             Ok(bearer(
@@ -194,11 +198,7 @@ mod tests {
         let schemes = choose(["Negotiate YII=, NTLM", "Digest realm=\"x\", nonce=\"a,b\""]);
         assert_eq!(
             schemes,
-            Err(vec![
-                "negotiate".into(),
-                "ntlm".into(),
-                "digest".into()
-            ])
+            Err(vec!["negotiate".into(), "ntlm".into(), "digest".into()])
         );
         assert_eq!(choose([]), Err(Vec::new()));
     }

@@ -17,7 +17,7 @@ use super::keychain::Keychain;
 use super::links::{self, LinkError};
 use super::login::ANONYMOUS;
 use super::refusal::{Refusal, quote};
-use super::session::{Answer, ExchangeError, Session, Target};
+use super::session::{self, Answer, ExchangeError, Session, Target};
 use super::settings::RegistrySettings;
 use super::sink::{BodyError, SmallSink, TagSink};
 use super::tokens::TokenCache;
@@ -98,26 +98,27 @@ impl Registry for RegistryClient {
         progress: &dyn Progress,
         cancellation: &Cancellation,
     ) -> Result<TagList, RegistryError> {
-        let _permit = self.scans.acquire().await;
-        let session = Session::new(&self.shared, request);
-        let image = request.image.to_string();
-        progress.event(Event::ScanStarted {
-            image: image.clone(),
-        });
-        let outcome = tokio::select! {
-            outcome = list(&session, progress) => outcome,
-            () = tokio::time::sleep_until(session.deadline()) => Err(timeout(&session, request)),
-            () = cancelled(cancellation) => Err(interrupted()),
+        let endpoint = session::endpoint(&self.shared, request);
+        // The time of a scan begins when it is its turn.
+        let _turn = tokio::select! {
+            turn = async { (self.scans.acquire().await, endpoint.permits.acquire().await) } => turn,
+            () = cancelled(cancellation) => return Err(interrupted()),
         };
-        progress.event(Event::ScanFinished { image });
-        outcome
+        let session = Session::new(&self.shared, request, &endpoint);
+        tokio::select! {
+            outcome = list(&session, progress) => outcome,
+            () = tokio::time::sleep_until(session.deadline) => Err(timeout(&session, request)),
+            () = cancelled(cancellation) => Err(interrupted()),
+        }
     }
 
     async fn digest(&self, request: &ScanRequest, tag: &str) -> Result<Digest, RegistryError> {
-        let session = Session::new(&self.shared, request);
+        let endpoint = session::endpoint(&self.shared, request);
+        let _turn = endpoint.permits.acquire().await;
+        let session = Session::new(&self.shared, request, &endpoint);
         tokio::select! {
             outcome = digest(&session, tag) => outcome,
-            () = tokio::time::sleep_until(session.deadline()) => Err(timeout(&session, request)),
+            () = tokio::time::sleep_until(session.deadline) => Err(timeout(&session, request)),
         }
     }
 }
@@ -154,7 +155,7 @@ fn timeout(session: &Session<'_>, request: &ScanRequest) -> RegistryError {
 async fn list(session: &Session<'_>, progress: &dyn Progress) -> Result<TagList, RegistryError> {
     let path = format!("/v2/{}/tags/list", session.image().repository());
     let asked = format!("{path}{PAGE}");
-    session.check_credentials(&asked)?;
+    session.check(&asked)?;
     let mut sink = TagSink::new();
     let mut target = Target::Path(asked);
     let mut seen = HashSet::new();
@@ -237,8 +238,8 @@ fn explain(session: &Session<'_>, error: ExchangeError, head: &[u8]) -> Registry
             let hint = hint(session, &refusal);
             refusal.into_error(Some(hint))
         }
-        ExchangeError::Body(method, url, error) => {
-            let mut message = format!("{method} {}: {error}", shown(&url));
+        ExchangeError::Body(asked, error) => {
+            let mut message = format!("{asked}: {error}");
             let quoted = quote(head);
             if matches!(error, BodyError::Decode(_)) && !quoted.is_empty() {
                 message = format!("{message}: {quoted}");
@@ -264,6 +265,10 @@ fn hint(session: &Session<'_>, refusal: &Refusal) -> String {
         401 | 403 if anonymous => {
             format!("anonymous access was refused and no credentials for {registry} were found")
         }
+        _ if refusal.retry_after.is_some() => format!(
+            "the registry asks to wait {} s; credentials used: {credentials}",
+            refusal.retry_after.unwrap_or_default().as_secs()
+        ),
         404 if anonymous => format!(
             "check the name; if the repository is private, no credentials for {registry} were used"
         ),
@@ -278,7 +283,7 @@ fn hint(session: &Session<'_>, refusal: &Refusal) -> String {
 async fn digest(session: &Session<'_>, tag: &str) -> Result<Digest, RegistryError> {
     let repository = session.image().repository();
     let path = format!("/v2/{repository}/manifests/{}", segment(tag));
-    session.check_credentials(&path)?;
+    session.check(&path)?;
     let target = Target::Path(path);
     let mut nothing = SmallSink::keeping();
     let head = session

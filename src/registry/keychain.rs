@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use super::cloud;
 use super::docker_config::DockerConfig;
@@ -24,13 +25,18 @@ struct UserConfig {
     config: DockerConfig,
 }
 
+/// The program or cloud that is asked, and the server it is asked about.
+type Question = (String, String);
+type Outcome = Result<Login, ProgramError>;
+
 /// Where credentials are found.
 pub(super) struct Keychain {
     registry_config: Option<PathBuf>,
     environment: Environment,
     programs: Programs,
-    /// What helpers and clouds answered in this run.
-    answers: Mutex<HashMap<(String, String), Login>>,
+    /// What helpers and clouds answered in this run, failures too: a helper that hangs is waited
+    /// for once.
+    answers: Mutex<HashMap<Question, Arc<OnceCell<Outcome>>>>,
 }
 
 impl Keychain {
@@ -65,14 +71,22 @@ impl Keychain {
             }
         }
         if request.provider == Provider::Generic {
+            let mut configs = Vec::new();
             for credential in &request.credentials {
-                let config = parse(credential)?;
-                if let Some(found) = matching::for_secret(&config.entries, registry, repository) {
-                    return Ok(Login {
-                        credential: found.clone(),
-                        source: credential.source.clone(),
-                    });
-                }
+                configs.push((parse(credential)?, &credential.source));
+            }
+            let entries = configs.iter().flat_map(|(config, source)| {
+                let entries = config.entries.iter();
+                entries.map(move |(key, credential)| (key.as_str(), (credential, *source)))
+            });
+            let found = matching::for_secret(entries, registry, repository);
+            if let Some((credential, source)) = found
+                && *credential != Credential::Anonymous
+            {
+                return Ok(Login {
+                    credential: credential.clone(),
+                    source: source.clone(),
+                });
             }
         }
         let problem = match self.cloud_login(request.provider, registry).await {
@@ -94,6 +108,15 @@ impl Keychain {
         }
     }
 
+    /// Asks once in a run.
+    async fn once(&self, question: Question, ask: impl Future<Output = Outcome>) -> Outcome {
+        let cell = {
+            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(answers.entry(question).or_default())
+        };
+        cell.get_or_init(|| ask).await.clone()
+    }
+
     async fn cloud_login(
         &self,
         provider: Provider,
@@ -102,14 +125,9 @@ impl Keychain {
         if provider == Provider::Generic {
             return Ok(None);
         }
-        let key = (format!("{provider:?}"), registry.to_owned());
-        let mut answers = self.answers.lock().await;
-        if let Some(login) = answers.get(&key) {
-            return Ok(Some(login.clone()));
-        }
-        let login = cloud::login(provider, registry, &self.programs).await?;
-        answers.insert(key, login.clone());
-        Ok(Some(login))
+        let question = (format!("{provider:?}"), registry.to_owned());
+        let ask = cloud::login(provider, registry, &self.programs);
+        self.once(question, ask).await.map(Some)
     }
 
     /// What a configuration of the user says about an image: a helper for the host, the entry, or
@@ -147,30 +165,21 @@ impl Keychain {
         origin: &str,
     ) -> Result<Login, RegistryError> {
         let server = matching::helper_server(registry);
-        let key = (helper.to_owned(), server.to_owned());
-        let mut answers = self.answers.lock().await;
-        if let Some(login) = answers.get(&key) {
-            return Ok(login.clone());
-        }
-        let credential = self
-            .programs
-            .docker_credential(helper, server)
-            .await
-            .map_err(|error| {
-                let text = error.into_text();
-                let mut failure = unusable(&format!("no credentials for {registry}: {text}"));
-                failure.hint = Some(format!("the helper is named in {origin}"));
-                failure
-            })?;
-        let login = match credential {
-            Credential::Anonymous => Login::anonymous(),
-            credential => Login {
-                credential,
-                source: format!("credential helper docker-credential-{helper} of {origin}"),
-            },
+        let source = format!("credential helper docker-credential-{helper} of {origin}");
+        let ask = async {
+            let credential = self.programs.docker_credential(helper, server).await?;
+            Ok(match credential {
+                Credential::Anonymous => Login::anonymous(),
+                credential => Login { credential, source },
+            })
         };
-        answers.insert(key, login.clone());
-        Ok(login)
+        let question = (format!("docker-credential-{helper}"), server.to_owned());
+        self.once(question, ask).await.map_err(|error| {
+            let text = error.into_text();
+            let mut failure = unusable(&format!("no credentials for {registry}: {text}"));
+            failure.hint = Some(format!("the helper is named in {origin}"));
+            failure
+        })
     }
 
     /// The user's configurations, in the order in which they are looked at.
@@ -224,4 +233,163 @@ fn read_file(path: &Path) -> Result<UserConfig, RegistryError> {
         origin: shown.to_string(),
         config,
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::image::ImageName;
+    use crate::ports::TlsSettings;
+    use crate::redacted::Redacted;
+
+    /// A home with programs (name, shell text) and files (path, text).
+    fn home(programs: &[(&str, &str)], files: &[(&str, &str)]) -> (tempfile::TempDir, Keychain) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |path: &str, text: &str| {
+            let file = folder.path().join(path);
+            std::fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
+            std::fs::write(&file, text).expect("a file");
+            file
+        };
+        for (name, text) in programs {
+            let file = write(&format!("bin/{name}"), &format!("#!/bin/sh\n{text}\n"));
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))
+                .expect("a program");
+        }
+        for (path, text) in files {
+            write(path, text);
+        }
+        let path = format!("{}/bin:/usr/bin:/bin", folder.path().display());
+        let home = folder.path().display().to_string();
+        let variables = [("PATH".to_owned(), path), ("HOME".to_owned(), home)];
+        let keychain = Keychain::new(RegistrySettings {
+            environment: variables.into_iter().collect(),
+            helper_timeout: Duration::from_secs(5),
+            ..RegistrySettings::default()
+        });
+        (folder, keychain)
+    }
+
+    fn request(image: &str, provider: Provider) -> ScanRequest {
+        ScanRequest {
+            image: ImageName::parse(image).expect("an image"),
+            insecure: false,
+            credentials: Vec::new(),
+            provider,
+            tls: TlsSettings::default(),
+            proxy: None,
+            timeout: Duration::from_secs(5),
+        }
+    }
+
+    fn basic(username: &str, password: &str) -> Credential {
+        Credential::Basic {
+            username: username.to_owned(),
+            password: Redacted::new(password.to_owned()),
+        }
+    }
+
+    #[tokio::test]
+    async fn clouds_are_asked_through_their_command_lines() {
+        let cases = [
+            (
+                "1.dkr.ecr.eu-west-1.amazonaws.com/app/web",
+                Provider::Aws,
+                ("aws", r#"echo "$@""#),
+                basic("AWS", "ecr get-login-password --region eu-west-1"),
+            ),
+            (
+                "public.ecr.aws/app/web",
+                Provider::Aws,
+                ("aws", r#"echo "$@""#),
+                basic("AWS", "ecr-public get-login-password --region us-east-1"),
+            ),
+            (
+                "europe-docker.pkg.dev/project/app",
+                Provider::Gcp,
+                ("gcloud", r#"echo "$@""#),
+                basic("oauth2accesstoken", "auth print-access-token"),
+            ),
+            (
+                "myname.azurecr.io/app/web",
+                Provider::Azure,
+                ("az", r#"echo "{\"accessToken\": \"$4\"}""#),
+                basic("00000000-0000-0000-0000-000000000000", "myname"),
+            ),
+        ];
+        for (image, provider, program, expected) in cases {
+            let (_folder, keychain) = home(&[program], &[]);
+            let login = keychain
+                .login(&request(image, provider))
+                .await
+                .expect(image);
+            assert_eq!(login.credential, expected, "{image}");
+            assert!(login.source.starts_with(program.0), "{}", login.source);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_clouds_docker_helper_comes_before_its_command_line() {
+        let helper = r#"echo '{"Username":"u","Secret":"p"}'"#;
+        let (_folder, keychain) = home(&[("docker-credential-ecr-login", helper)], &[]);
+        let image = "1.dkr.ecr.eu-west-1.amazonaws.com/app/web";
+        let login = keychain.login(&request(image, Provider::Aws)).await;
+        assert_eq!(login.expect("a login").credential, basic("u", "p"));
+    }
+
+    #[tokio::test]
+    async fn without_the_clouds_tools_the_users_file_is_looked_at_and_then_the_tool_is_named() {
+        let image = "1.dkr.ecr.eu-west-1.amazonaws.com/app/web";
+        let scan = request(image, Provider::Aws);
+        let config = r#"{"auths":{"1.dkr.ecr.eu-west-1.amazonaws.com":{"auth":"dTpw"}}}"#;
+        let (_folder, keychain) = home(&[], &[(".docker/config.json", config)]);
+        let login = keychain.login(&scan).await.expect("a login");
+        assert_eq!(login.credential, basic("u", "p"));
+        let (_folder, keychain) = home(&[], &[]);
+        let error = keychain.login(&scan).await.expect_err("no tool");
+        assert!(
+            error
+                .message
+                .ends_with("aws: executable file not found in PATH"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn docker_hub_is_known_to_helpers_by_its_old_address() {
+        let helper = r#"read server; echo "{\"Username\":\"u\",\"Secret\":\"$server\"}""#;
+        let (_folder, keychain) = home(
+            &[("docker-credential-test", helper)],
+            &[(".docker/config.json", r#"{"credsStore":"test"}"#)],
+        );
+        let login = keychain
+            .login(&request("alpine/git", Provider::Generic))
+            .await
+            .expect("a login");
+        assert_eq!(login.credential, basic("u", "https://index.docker.io/v1/"));
+    }
+
+    #[tokio::test]
+    async fn a_failing_helper_is_run_once_in_a_run() {
+        let (folder, keychain) = home(
+            &[(
+                "docker-credential-test",
+                r#"echo x >> "$HOME/runs"; exit 1"#,
+            )],
+            &[(".docker/config.json", r#"{"credsStore":"test"}"#)],
+        );
+        for image in ["r.example/a/b", "r.example/c/d"] {
+            assert!(
+                keychain
+                    .login(&request(image, Provider::Generic))
+                    .await
+                    .is_err()
+            );
+        }
+        let runs = std::fs::read_to_string(folder.path().join("runs")).expect("runs");
+        assert_eq!(runs.lines().count(), 1);
+    }
 }

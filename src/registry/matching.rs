@@ -16,28 +16,29 @@ const HUB_ALIASES: [&str; 3] = [
 ];
 
 /// The value for an image by kubelet's rule: keys in reverse order of their text, parts of the
-/// host compared as patterns, ports equal, the path a plain prefix.
-pub(super) fn for_secret<'a, T>(
-    entries: &'a BTreeMap<String, T>,
+/// host compared as patterns, ports equal, the path a plain prefix. Entries of several secrets are
+/// one list: the key decides first, then the order of the secrets.
+pub(super) fn for_secret<'a, T: Clone>(
+    entries: impl IntoIterator<Item = (&'a str, T)>,
     registry: &str,
     repository: &str,
-) -> Option<&'a T> {
+) -> Option<T> {
     let path = format!("/{repository}");
-    let mut keys: Vec<(Key, &T)> = entries
-        .iter()
+    let mut keys: Vec<(Key, T)> = entries
+        .into_iter()
         .filter_map(|(key, value)| Some((Key::parse(key)?, value)))
         .collect();
     keys.sort_by(|(left, _), (right, _)| right.text.cmp(&left.text));
-    let find = |registry: &str, keys: &[(Key, &'a T)]| {
+    let find = |registry: &str, keys: &[(Key, T)]| {
         keys.iter()
             .find(|(key, _)| key.matches(registry, &path))
-            .map(|(_, value)| *value)
+            .map(|(_, value)| value.clone())
     };
     find(registry, &keys).or_else(|| {
         let hub = hub(registry)?;
-        let renamed: Vec<(Key, &T)> = keys
+        let renamed: Vec<(Key, T)> = keys
             .iter()
-            .map(|(key, value)| (key.renamed(hub), *value))
+            .map(|(key, value)| (key.renamed(hub), value.clone()))
             .collect();
         find(hub, &renamed)
     })
@@ -208,7 +209,8 @@ mod tests {
     }
 
     fn secret(keys: &[&str], registry: &str, repository: &str) -> Option<String> {
-        for_secret(&entries(keys), registry, repository).cloned()
+        let keys = keys.iter().map(|key| (*key, (*key).to_owned()));
+        for_secret(keys, registry, repository)
     }
 
     fn user(keys: &[&str], registry: &str, repository: &str) -> Option<String> {
@@ -248,6 +250,12 @@ mod tests {
             Some("ghcr.io")
         );
         assert_eq!(secret(&keys, "quay.io", "x/app").as_deref(), Some("*.io"));
+    }
+
+    #[test]
+    fn of_equal_keys_the_first_secret_counts() {
+        let found = for_secret([("ghcr.io", 1), ("https://ghcr.io", 2)], "ghcr.io", "a/b");
+        assert_eq!(found, Some(1));
     }
 
     #[test]

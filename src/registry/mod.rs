@@ -6,10 +6,12 @@
 //! Refuses: to choose tags, to read Kubernetes objects, to run a program that a Secret names.
 
 mod addresses;
+mod authorizing;
 mod certificates;
 mod challenge;
 mod client;
 mod cloud;
+mod discovery;
 mod docker_config;
 mod endpoint;
 mod helpers;
@@ -17,6 +19,7 @@ mod keychain;
 mod links;
 mod login;
 mod matching;
+mod proxies;
 mod refusal;
 mod retries;
 mod schemes;

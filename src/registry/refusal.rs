@@ -1,6 +1,7 @@
 //! What a registry's refusal says: the text that the controllers put into a condition.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use oci_client::errors::{OciEnvelope, OciError};
 use reqwest::{Method, StatusCode};
@@ -18,6 +19,8 @@ pub(super) struct Refusal {
     /// The URL that was asked for, without secrets.
     pub(super) url: String,
     pub(super) status: StatusCode,
+    /// The wait that the registry asks for.
+    pub(super) retry_after: Option<Duration>,
     /// The beginning of the body.
     pub(super) body: Vec<u8>,
 }
@@ -183,6 +186,7 @@ mod tests {
             method: Method::GET,
             url: "https://r/v2/a/tags/list?n=1000".to_owned(),
             status: StatusCode::from_u16(status).unwrap(),
+            retry_after: None,
             body: body.as_bytes().to_vec(),
         }
     }

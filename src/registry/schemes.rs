@@ -39,30 +39,6 @@ impl Schemes {
             Self::Https | Self::HttpsFirst => "https",
         }
     }
-
-    /// The scheme that is tried when the first is not spoken.
-    pub(super) fn second(self) -> Option<&'static str> {
-        match self {
-            Self::Https => None,
-            Self::HttpFirst => Some("https"),
-            Self::HttpsFirst => Some("http"),
-        }
-    }
-}
-
-/// Whether the name of a registry alone allows plain http, as the controllers decide it.
-pub(super) fn allows_plain_http(registry: &str) -> bool {
-    let host = registry
-        .rsplit_once(':')
-        .filter(|(_, port)| !port.contains(']'))
-        .map_or(registry, |(host, _)| host);
-    registry.starts_with("localhost:")
-        || host.ends_with(".localhost")
-        || registry.contains("127.0.0.1")
-        || registry.contains("::1")
-        || host
-            .parse()
-            .is_ok_and(|address: std::net::Ipv4Addr| address.is_private())
 }
 
 fn has_port(registry: &str) -> bool {

@@ -1,33 +1,29 @@
-//! One image's conversation with its registry: finds the scheme, answers challenges, repeats what
-//! failed in passing.
+//! One image's conversation with its registry: sends a request until it is answered for good.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::challenge::{self, Bearer, Challenge};
+use super::authorizing::{Authorization, Rounds, read_challenge};
+use super::challenge::Challenge;
 use super::client::Shared;
 use super::cloud;
 use super::endpoint::{Endpoint, EndpointKey};
-use super::login::{Credential, Login};
+use super::login::Login;
 use super::refusal::Refusal;
 use super::retries::{self, Tries};
-use super::schemes::{self, Schemes};
-use super::sink::{BodyError, Sink, SmallSink};
-use super::tokens::{self, Token, TokenKey};
+use super::schemes::Schemes;
+use super::sink::{BodyError, Sink};
 use super::transport::{Call, Route, Trouble};
-use super::transport_failure::{Cause, TransportFailure, shown};
+use super::transport_failure::{TransportFailure, shown};
 use crate::image::ImageName;
 use crate::ports::{RegistryError, RegistryFailure, ScanRequest};
-use crate::redacted::Redacted;
 
-/// How long https may stay silent before plain http is asked beside it, where that is allowed.
-const HTTPS_HEAD_START: Duration = Duration::from_millis(300);
 /// Most bytes of a refusal that are read.
 const MAX_REFUSAL: usize = 64 * 1024;
 
@@ -52,9 +48,9 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum ExchangeError {
     /// The registry answered with another status.
-    Refused(Refusal),
-    /// The body is not what was asked for.
-    Body(Method, Url, BodyError),
+    Refused(Box<Refusal>),
+    /// The body is not what was asked for: the request, and what is wrong.
+    Body(String, BodyError),
     /// Everything else.
     Failed(RegistryError),
 }
@@ -65,55 +61,59 @@ impl From<Trouble> for ExchangeError {
     }
 }
 
-/// `Authorization`, and the token behind it if there is one.
-#[derive(Clone, Debug)]
-struct Authorization {
-    value: Redacted<String>,
-    token: Option<TokenKey>,
+/// Why a body did not arrive.
+pub(super) enum Received {
+    /// Asking again may help.
+    Broken(TransportFailure),
+    /// It will not.
+    Refused(Box<ExchangeError>),
 }
 
-/// The state of one exchange's login.
-#[derive(Default)]
-struct Rounds {
-    /// Challenges answered.
-    answered: u32,
-    /// Whether the registry was asked for its challenge apart from the request.
-    pinged: bool,
+/// The memory of the registry that a request goes to.
+pub(super) fn endpoint(shared: &Shared, request: &ScanRequest) -> Arc<Endpoint> {
+    shared.endpoints.get(EndpointKey {
+        registry: request.image.registry().to_owned(),
+        plain: request.image.allows_plain_http() || request.insecure,
+        route: route(request),
+    })
+}
+
+fn route(request: &ScanRequest) -> Route {
+    Route {
+        tls: request.tls.clone(),
+        proxy: request.proxy.clone(),
+    }
 }
 
 pub(super) struct Session<'a> {
-    shared: &'a Shared,
-    request: &'a ScanRequest,
-    endpoint: Arc<Endpoint>,
+    pub(super) shared: &'a Shared,
+    pub(super) request: &'a ScanRequest,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) schemes: Schemes,
+    pub(super) deadline: Instant,
+    pub(super) login: OnceCell<Login>,
     route: Route,
-    schemes: Schemes,
-    deadline: Instant,
-    login: OnceCell<Login>,
     /// The URL that is being asked for.
     current: Mutex<String>,
     sent: AtomicU32,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(shared: &'a Shared, request: &'a ScanRequest) -> Self {
-        let route = Route {
-            tls: request.tls.clone(),
-            proxy: request.proxy.clone(),
-        };
-        let listed = schemes::allows_plain_http(request.image.registry());
-        let endpoint = shared.endpoints.get(EndpointKey {
-            registry: request.image.registry().to_owned(),
-            plain: listed || request.insecure,
-            route: route.clone(),
-        });
+    /// A conversation whose time runs from now on.
+    pub(super) fn new(
+        shared: &'a Shared,
+        request: &'a ScanRequest,
+        endpoint: &'a Endpoint,
+    ) -> Self {
+        let listed = request.image.allows_plain_http();
         Self {
             shared,
             request,
             endpoint,
-            route,
             schemes: Schemes::of(request.image.registry(), listed, request.insecure),
             deadline: Instant::now() + request.timeout.max(Duration::from_secs(1)),
             login: OnceCell::new(),
+            route: route(request),
             current: Mutex::default(),
             sent: AtomicU32::new(0),
         }
@@ -121,10 +121,6 @@ impl<'a> Session<'a> {
 
     pub(super) fn image(&self) -> &ImageName {
         &self.request.image
-    }
-
-    pub(super) fn deadline(&self) -> Instant {
-        self.deadline
     }
 
     /// Requests sent so far.
@@ -144,19 +140,15 @@ impl<'a> Session<'a> {
         self.lock_current().clone()
     }
 
-    /// The URL of a path below the registry, for messages before anything is sent.
-    pub(super) fn planned_url(&self, path: &str) -> String {
-        let scheme = self.endpoint.scheme().unwrap_or(self.schemes.first());
-        format!("{scheme}://{}{path}", self.image().registry())
-    }
-
     /// Checks what can be checked before anything is sent: the provider's hosts, and that the
     /// object's credentials can be read.
-    pub(super) fn check_credentials(&self, path: &str) -> Result<(), RegistryError> {
-        cloud::check_host(self.request.provider, self.image().registry()).map_err(|words| {
+    pub(super) fn check(&self, path: &str) -> Result<(), RegistryError> {
+        let registry = self.image().registry();
+        cloud::check_host(self.request.provider, registry).map_err(|words| {
+            let url = format!("{}://{registry}{path}", self.scheme());
             RegistryError {
                 failure: RegistryFailure::Protocol,
-                message: format!("Get {:?}: {words}", self.planned_url(path)),
+                message: format!("Get {url:?}: {words}"),
                 hint: None,
                 source: None,
             }
@@ -172,12 +164,7 @@ impl<'a> Session<'a> {
         accept: &'static str,
         sink: &mut dyn Sink,
     ) -> Result<Answer, ExchangeError> {
-        let _permit = self.endpoint.permits.acquire().await;
-        let first = match self.endpoint.scheme() {
-            None => Some(self.endpoint.first.lock().await),
-            Some(_) => None,
-        };
-        let mut first = first.filter(|_| self.endpoint.scheme().is_none());
+        let mut first = self.endpoint.first_contact().await;
         let mut authorization = self.known_authorization().await?;
         let mut tries = Tries::new(self.shared.retry_pause, self.deadline);
         let mut rounds = Rounds::default();
@@ -187,73 +174,83 @@ impl<'a> Session<'a> {
                 .await;
             let response = match sent {
                 Ok(response) => response,
-                Err(Trouble::Transport(failure)) if failure.is_transient() => {
-                    self.pause(&mut tries, None, failure).await?;
+                Err(trouble) => {
+                    pause(&mut tries, trouble).await?;
                     continue;
                 }
-                Err(trouble) => return Err(trouble.into()),
             };
-            let status = response.status();
-            let challenge = (status == StatusCode::UNAUTHORIZED).then(|| read_challenge(&response));
-            if let Some(Ok(challenge)) = &challenge {
-                self.endpoint.set_challenge(challenge);
-            }
+            let challenge = self.challenge(target, &response);
             first.take();
-            if status.is_success() {
-                let asked = self.asked(target).unwrap_or_else(|| response.url().clone());
+            if response.status().is_success() {
+                let asked = self.asked(target)?;
                 match self.receive(method, &asked, response, sink).await {
                     Ok(answer) => return Ok(answer),
-                    Err(Received::Refused(error)) => return Err(error),
+                    Err(Received::Refused(error)) => return Err(*error),
                     Err(Received::Broken(failure)) => {
-                        self.pause(&mut tries, None, failure).await?;
+                        pause(&mut tries, Trouble::Transport(failure)).await?;
                         continue;
                     }
                 }
             }
             let url = response.url().clone();
-            let asked = retries::retry_after(response.headers());
-            let refusal = self.refusal(method, target, response).await;
-            let answer = match challenge {
-                Some(Ok(challenge)) => {
-                    self.answer(&challenge, &url, authorization.as_ref(), &mut rounds)
-                        .await?
-                }
-                Some(Err(schemes)) if !schemes.is_empty() && authorization.is_none() => {
-                    return Err(ExchangeError::Failed(unknown_schemes(&refusal, &schemes)));
-                }
-                _ if matches!(status.as_u16(), 403 | 404) && authorization.is_none() => {
-                    self.ask_for_challenge(&mut rounds).await?
-                }
-                _ => None,
-            };
+            let refusal = self.refusal(method, &self.asked(target)?, response).await;
+            let answer = self
+                .next_authorization(
+                    challenge,
+                    &url,
+                    &refusal,
+                    authorization.as_ref(),
+                    &mut rounds,
+                )
+                .await?;
             if answer.is_some() {
                 authorization = answer;
-                continue;
+            } else {
+                again(&mut tries, refusal).await?;
             }
-            if retries::is_transient(status.as_u16())
-                && let Some(wait) = tries.next(asked)
-            {
-                tracing::debug!(?wait, status = status.as_u16(), "registry request again");
-                tokio::time::sleep(wait).await;
-                continue;
-            }
-            return Err(ExchangeError::Refused(refusal));
         }
     }
 
-    /// Waits before the next try, or gives up with the failure.
-    async fn pause(
+    /// The challenge of a 401, remembered for later requests. One that another host sends after a
+    /// redirect is not answered: it would get the credentials.
+    fn challenge(
         &self,
-        tries: &mut Tries,
-        asked: Option<Duration>,
-        failure: TransportFailure,
-    ) -> Result<(), ExchangeError> {
-        let Some(wait) = tries.next(asked) else {
-            return Err(Trouble::Transport(failure).into());
-        };
-        tracing::debug!(?wait, failure = failure.text, "registry request again");
-        tokio::time::sleep(wait).await;
-        Ok(())
+        target: &Target,
+        response: &Response,
+    ) -> Option<Result<Challenge, Vec<String>>> {
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return None;
+        }
+        let asked = self.asked(target).ok()?;
+        if asked.origin() != response.url().origin() {
+            return None;
+        }
+        let challenge = read_challenge(response);
+        if let Ok(challenge) = &challenge {
+            self.endpoint.set_challenge(challenge);
+        }
+        Some(challenge)
+    }
+
+    /// What to show after a refusal, if there is anything left to show.
+    async fn next_authorization(
+        &self,
+        challenge: Option<Result<Challenge, Vec<String>>>,
+        url: &Url,
+        refusal: &Refusal,
+        refused: Option<&Authorization>,
+        rounds: &mut Rounds,
+    ) -> Result<Option<Authorization>, ExchangeError> {
+        match challenge {
+            Some(Ok(challenge)) => self.answer(&challenge, url, refused, rounds).await,
+            Some(Err(schemes)) if !schemes.is_empty() && refused.is_none() => {
+                Err(ExchangeError::Failed(unknown_schemes(refusal, &schemes)))
+            }
+            _ if matches!(refusal.status.as_u16(), 403 | 404) && refused.is_none() => {
+                self.ask_for_challenge(rounds).await
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn send(
@@ -275,17 +272,11 @@ impl<'a> Session<'a> {
         if let Some(scheme) = self.endpoint.scheme() {
             return self.deliver(&call(scheme)?).await;
         }
-        let (mut scheme, response) = match self.schemes.second() {
-            None => ("https", self.deliver(&call("https")?).await?),
-            Some(second) => {
-                self.discover(&call(self.schemes.first())?, &call(second)?)
-                    .await?
-            }
-        };
+        let (mut scheme, response) = self.discover(call).await?;
         // A plain port may send its callers on to https on the same host.
         if scheme == "http" && response.url().scheme() == "https" {
-            let asked = self.url(target, "https").map_err(Trouble::Other)?;
-            if response.url().origin() == asked.origin() {
+            let secure = self.url(target, "https").map_err(Trouble::Other)?;
+            if response.url().origin() == secure.origin() {
                 scheme = "https";
             }
         }
@@ -294,82 +285,16 @@ impl<'a> Session<'a> {
     }
 
     /// Sends one call and counts it.
-    async fn deliver(&self, call: &Call) -> Result<Response, Trouble> {
+    pub(super) async fn deliver(&self, call: &Call) -> Result<Response, Trouble> {
+        self.endpoint.released().await;
         self.sent.fetch_add(1, Ordering::Relaxed);
         *self.lock_current() = format!("{} {}", call.method, shown(&call.url));
         self.shared.transport.send(&self.route, call).await
     }
 
-    /// Tries both schemes in their order; the scheme that a registry speaks, and its answer.
-    async fn discover(
-        &self,
-        first: &Call,
-        second: &Call,
-    ) -> Result<(&'static str, Response), Trouble> {
-        let names = (
-            self.schemes.first(),
-            self.schemes.second().unwrap_or("http"),
-        );
-        if self.schemes == Schemes::HttpFirst {
-            let outcome = self.deliver(first).await;
-            return match outcome {
-                Ok(response) if response.status() != StatusCode::BAD_REQUEST => {
-                    Ok((names.0, response))
-                }
-                Err(Trouble::Transport(failure)) if !speaks_another(&failure) => {
-                    Err(Trouble::Transport(failure))
-                }
-                Err(Trouble::Other(error)) => Err(Trouble::Other(error)),
-                plain => match (self.deliver(second).await, plain) {
-                    (Ok(response), _) => Ok((names.1, response)),
-                    // It does not speak TLS either: what it said in plain text counts.
-                    (Err(Trouble::Transport(failure)), Ok(response))
-                        if failure.cause != Cause::Tls =>
-                    {
-                        Ok((names.0, response))
-                    }
-                    (Err(trouble), _) => Err(trouble),
-                },
-            };
-        }
-        let https = self.deliver(first);
-        tokio::pin!(https);
-        let early = tokio::time::timeout(HTTPS_HEAD_START, &mut https).await;
-        match early {
-            Ok(Ok(response)) => return Ok((names.0, response)),
-            Ok(Err(Trouble::Other(error))) => return Err(Trouble::Other(error)),
-            _ => {}
-        }
-        let secure = async {
-            match early {
-                Ok(outcome) => outcome,
-                Err(_) => https.await,
-            }
-        };
-        let plain = async {
-            match self.deliver(second).await {
-                // What a TLS server answers to plain text.
-                Ok(response) if response.status() == StatusCode::BAD_REQUEST => None,
-                outcome => Some(outcome),
-            }
-        };
-        tokio::pin!(secure, plain);
-        tokio::select! {
-            outcome = &mut secure => match outcome {
-                Ok(response) => Ok((names.0, response)),
-                Err(trouble) => match plain.await {
-                    Some(Ok(response)) => Ok((names.1, response)),
-                    other => Err(both(trouble, other)),
-                },
-            },
-            outcome = &mut plain => match outcome {
-                Some(Ok(response)) => Ok((names.1, response)),
-                other => match secure.await {
-                    Ok(response) => Ok((names.0, response)),
-                    Err(trouble) => Err(both(trouble, other)),
-                },
-            },
-        }
+    /// The scheme that is known by now, or the first that is tried.
+    fn scheme(&self) -> &'static str {
+        self.endpoint.scheme().unwrap_or(self.schemes.first())
     }
 
     fn url(&self, target: &Target, scheme: &str) -> Result<Url, RegistryError> {
@@ -388,21 +313,23 @@ impl<'a> Session<'a> {
     }
 
     /// The URL of a target over the scheme that is known by now.
-    fn asked(&self, target: &Target) -> Option<Url> {
-        let scheme = self.endpoint.scheme().unwrap_or(self.schemes.first());
-        self.url(target, scheme).ok()
+    pub(super) fn asked(&self, target: &Target) -> Result<Url, ExchangeError> {
+        self.url(target, self.scheme())
+            .map_err(ExchangeError::Failed)
     }
 
     /// Reads a successful body to its end, so that the connection can be used again.
-    async fn receive(
+    pub(super) async fn receive(
         &self,
         method: &Method,
         asked: &Url,
         mut response: Response,
         sink: &mut dyn Sink,
     ) -> Result<Answer, Received> {
-        let refuse =
-            |error| Received::Refused(ExchangeError::Body(method.clone(), asked.clone(), error));
+        let refuse = |error| {
+            let asked = format!("{method} {}", shown(asked));
+            Received::Refused(Box::new(ExchangeError::Body(asked, error)))
+        };
         sink.begin();
         let headers = std::mem::take(response.headers_mut());
         loop {
@@ -410,15 +337,16 @@ impl<'a> Session<'a> {
                 Ok(Some(bytes)) => sink.take(&bytes).map_err(refuse)?,
                 Ok(None) => break,
                 Err(error) => {
-                    let failure = TransportFailure::new(method, asked, error);
+                    let failure = TransportFailure::new(method, asked, None, error);
                     return Err(if failure.is_transient() {
                         Received::Broken(failure)
                     } else {
-                        Received::Refused(Trouble::Transport(failure).into())
+                        Received::Refused(Box::new(Trouble::Transport(failure).into()))
                     });
                 }
             }
         }
+        self.endpoint.release(response.version());
         sink.finish().map_err(refuse)?;
         Ok(Answer {
             asked: asked.clone(),
@@ -426,8 +354,12 @@ impl<'a> Session<'a> {
         })
     }
 
-    async fn refusal(&self, method: &Method, target: &Target, mut response: Response) -> Refusal {
-        let url = self.asked(target).unwrap_or_else(|| response.url().clone());
+    pub(super) async fn refusal(
+        &self,
+        method: &Method,
+        asked: &Url,
+        mut response: Response,
+    ) -> Refusal {
         let mut body = Vec::new();
         while let Ok(Some(bytes)) = response.chunk().await {
             body.extend_from_slice(&bytes);
@@ -435,270 +367,48 @@ impl<'a> Session<'a> {
                 break;
             }
         }
+        self.endpoint.release(response.version());
         Refusal {
             method: method.clone(),
-            url: shown(&url),
+            url: shown(asked),
             status: response.status(),
+            retry_after: retries::retry_after(response.headers()),
             body,
         }
     }
 
-    async fn login(&self) -> Result<&Login, RegistryError> {
-        self.login
-            .get_or_try_init(|| self.shared.keychain.login(self.request))
-            .await
-    }
-
-    /// What the registry will ask for, when it asked before in this run.
-    async fn known_authorization(&self) -> Result<Option<Authorization>, ExchangeError> {
-        let (Some(challenge), Some(scheme)) = (self.endpoint.challenge(), self.endpoint.scheme())
-        else {
-            return Ok(None);
-        };
-        let url = self
-            .url(&Target::Path("/v2/".to_owned()), scheme)
-            .map_err(ExchangeError::Failed)?;
-        // The remembered scope belongs to another repository.
-        let challenge = match challenge {
-            Challenge::Bearer(bearer) => Challenge::Bearer(Bearer {
-                scope: None,
-                ..bearer
-            }),
-            Challenge::Basic => Challenge::Basic,
-        };
-        self.authorize(&challenge, &url, None).await
-    }
-
-    /// The next thing to try after a 401, if there is any.
-    async fn answer(
-        &self,
-        challenge: &Challenge,
-        url: &Url,
-        refused: Option<&Authorization>,
-        rounds: &mut Rounds,
-    ) -> Result<Option<Authorization>, ExchangeError> {
-        if rounds.answered >= 2 {
-            return Ok(None);
-        }
-        rounds.answered += 1;
-        let token = refused.and_then(|refused| refused.token.as_ref());
-        if let Some(token) = token {
-            self.shared.tokens.forget(token);
-        }
-        let next = self.authorize(challenge, url, token).await?;
-        // The same password, or a token for the same scope that was fresh, is refused again.
-        let same = match (refused, &next) {
-            (Some(refused), Some(next)) => match (&refused.token, &next.token) {
-                (Some(old), Some(new)) => old == new && rounds.answered > 1,
-                _ => refused.value == next.value,
-            },
-            (Some(_), None) => true,
-            _ => false,
-        };
-        Ok(next.filter(|_| !same))
-    }
-
-    /// `Authorization` for a challenge; none when there is nothing to show.
-    async fn authorize(
-        &self,
-        challenge: &Challenge,
-        url: &Url,
-        refused: Option<&TokenKey>,
-    ) -> Result<Option<Authorization>, ExchangeError> {
-        let login = self.login().await.map_err(ExchangeError::Failed)?;
-        let plain = |value| Authorization { value, token: None };
-        match (challenge, &login.credential) {
-            (_, Credential::Registry(token)) => {
-                let value = Redacted::new(format!("Bearer {}", token.expose()));
-                Ok(Some(plain(value)))
-            }
-            (Challenge::Basic, Credential::Basic { username, password }) => {
-                Ok(Some(plain(tokens::basic(username, password.expose()))))
-            }
-            (Challenge::Basic, Credential::Identity { username, token })
-                if !username.is_empty() =>
-            {
-                Ok(Some(plain(tokens::basic(username, token.expose()))))
-            }
-            (Challenge::Basic, _) => Ok(None),
-            (Challenge::Bearer(bearer), credential) => {
-                let scopes = self.scopes(bearer, refused);
-                let key = TokenKey::new(bearer, url, scopes, credential).map_err(|text| {
-                    ExchangeError::Failed(RegistryError {
-                        failure: RegistryFailure::Protocol,
-                        message: format!("GET {}: {text}", shown(url)),
-                        hint: Some(
-                            "give the token server a host name, or serve its tokens from the \
-                             registry's own host and port"
-                                .to_owned(),
-                        ),
-                        source: None,
-                    })
-                })?;
-                let token = self.token(&key).await?;
-                Ok(Some(Authorization {
-                    value: Redacted::new(format!("Bearer {}", token.expose())),
-                    token: Some(key),
-                }))
-            }
-        }
-    }
-
-    /// The scopes to ask a token for: what the challenge names, what a refused token had.
-    fn scopes(&self, bearer: &Bearer, refused: Option<&TokenKey>) -> Vec<String> {
-        let own = format!("repository:{}:pull", self.image().repository());
-        let mut scopes: Vec<String> = refused.map_or_else(Vec::new, |key| key.scopes.clone());
-        let named = bearer.scope.as_deref().unwrap_or(&own);
-        for scope in named.split_ascii_whitespace() {
-            if !scopes.iter().any(|known| known == scope) {
-                scopes.push(scope.to_owned());
-            }
-        }
-        scopes
-    }
-
-    async fn token(&self, key: &TokenKey) -> Result<Redacted<String>, ExchangeError> {
-        if let Some(token) = self.shared.tokens.get(key, std::time::Instant::now()) {
-            return Ok(token);
-        }
-        let mut outcome = match key.post() {
-            Some(call) => self.ask_token_server(&call).await,
-            None => self.ask_token_server(&key.get()).await,
-        };
-        // Servers without OAuth2 do not know the method.
-        if let (Err(ExchangeError::Refused(refusal)), Some(_)) = (&outcome, key.post())
-            && matches!(refusal.status.as_u16(), 404 | 405)
-        {
-            outcome = self.ask_token_server(&key.get()).await;
-        }
-        let (url, body) = match outcome {
-            Ok(answer) => answer,
-            Err(ExchangeError::Refused(refusal)) => {
-                let login = self.login().await.map_err(ExchangeError::Failed)?;
-                let hint = format!("credentials used: {}", login.source);
-                return Err(ExchangeError::Failed(refusal.into_error(Some(hint))));
-            }
-            Err(error) => return Err(error),
-        };
-        let token = Token::parse(&body, std::time::Instant::now()).map_err(|words| {
-            ExchangeError::Failed(RegistryError {
-                failure: RegistryFailure::Protocol,
-                message: format!("GET {}: {words}", shown(&url)),
-                hint: None,
-                source: None,
-            })
-        })?;
-        let value = token.value.clone();
-        self.shared.tokens.put(key.clone(), token);
-        Ok(value)
-    }
-
-    async fn ask_token_server(&self, call: &Call) -> Result<(Url, Vec<u8>), ExchangeError> {
-        let target = Target::Page(call.url.clone());
-        let mut tries = Tries::new(self.shared.retry_pause, self.deadline);
-        loop {
-            let response = match self.deliver(call).await {
-                Ok(response) => response,
-                Err(Trouble::Transport(failure)) if failure.is_transient() => {
-                    self.pause(&mut tries, None, failure).await?;
-                    continue;
-                }
-                Err(trouble) => return Err(trouble.into()),
-            };
-            let status = response.status();
-            if status.is_success() {
-                let mut sink = SmallSink::keeping();
-                match self
-                    .receive(&call.method, &call.url, response, &mut sink)
-                    .await
-                {
-                    Ok(answer) => return Ok((answer.asked, sink.body)),
-                    Err(Received::Refused(error)) => return Err(error),
-                    Err(Received::Broken(failure)) => {
-                        self.pause(&mut tries, None, failure).await?;
-                        continue;
-                    }
-                }
-            }
-            let asked = retries::retry_after(response.headers());
-            let refusal = self.refusal(&call.method, &target, response).await;
-            if retries::is_transient(status.as_u16())
-                && let Some(wait) = tries.next(asked)
-            {
-                tokio::time::sleep(wait).await;
-                continue;
-            }
-            return Err(ExchangeError::Refused(refusal));
-        }
-    }
-
-    /// Some registries hide what anonymous callers may not see behind 403 or 404. With credentials
-    /// at hand the registry is asked how it wants them.
-    async fn ask_for_challenge(
-        &self,
-        rounds: &mut Rounds,
-    ) -> Result<Option<Authorization>, ExchangeError> {
-        let login = self.login().await.map_err(ExchangeError::Failed)?;
-        if rounds.pinged || login.is_anonymous() {
-            return Ok(None);
-        }
-        rounds.pinged = true;
-        let scheme = self.endpoint.scheme().unwrap_or(self.schemes.first());
-        let target = Target::Path("/v2/".to_owned());
-        let call = Call {
-            method: Method::GET,
-            url: self.url(&target, scheme).map_err(ExchangeError::Failed)?,
-            accept: "application/json",
-            authorization: None,
-            form: Vec::new(),
-        };
-        let response = self.deliver(&call).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(None);
-        }
-        let url = response.url().clone();
-        let Ok(challenge) = read_challenge(&response) else {
-            return Ok(None);
-        };
-        self.endpoint.set_challenge(&challenge);
-        self.authorize(&challenge, &url, None).await
-    }
-
-    fn lock_current(&self) -> std::sync::MutexGuard<'_, String> {
+    fn lock_current(&self) -> MutexGuard<'_, String> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Why a body did not arrive.
-enum Received {
-    /// Asking again may help.
-    Broken(TransportFailure),
-    /// It will not.
-    Refused(ExchangeError),
+/// Waits before the next try after a failure, or gives up with it.
+pub(super) async fn pause(tries: &mut Tries, trouble: Trouble) -> Result<(), ExchangeError> {
+    let wait = match &trouble {
+        Trouble::Transport(failure) if failure.is_transient() => tries.next(None),
+        _ => None,
+    };
+    let Some(wait) = wait else {
+        return Err(trouble.into());
+    };
+    tracing::debug!(?wait, "the connection broke, asking again");
+    tokio::time::sleep(wait).await;
+    Ok(())
 }
 
-fn read_challenge(response: &Response) -> Result<Challenge, Vec<String>> {
-    let headers = response.headers().get_all(WWW_AUTHENTICATE);
-    challenge::choose(headers.iter().filter_map(|value| value.to_str().ok()))
-}
-
-/// Whether a failure of plain http looks like a server that speaks TLS.
-fn speaks_another(failure: &TransportFailure) -> bool {
-    matches!(failure.cause, Cause::Lost | Cause::Protocol)
-}
-
-/// The failure to show when both schemes failed: TLS problems speak for themselves, since the
-/// server then does speak https; of two dead ports both are named.
-fn both(secure: Trouble, plain: Option<Result<Response, Trouble>>) -> Trouble {
-    match (secure, plain) {
-        (Trouble::Transport(mut secure), Some(Err(Trouble::Transport(plain))))
-            if secure.cause != Cause::Tls =>
-        {
-            secure.text = format!("{}; {}", secure.text, plain.text);
-            Trouble::Transport(secure)
-        }
-        (secure, _) => secure,
-    }
+/// Waits before the next try after a refusal that may pass, or gives up with it.
+pub(super) async fn again(tries: &mut Tries, refusal: Refusal) -> Result<(), ExchangeError> {
+    let wait = if retries::is_transient(refusal.status.as_u16()) {
+        tries.next(refusal.retry_after)
+    } else {
+        None
+    };
+    let Some(wait) = wait else {
+        return Err(ExchangeError::Refused(Box::new(refusal)));
+    };
+    tracing::debug!(?wait, status = refusal.status.as_u16(), "asking again");
+    tokio::time::sleep(wait).await;
+    Ok(())
 }
 
 fn unknown_schemes(refusal: &Refusal, schemes: &[String]) -> RegistryError {

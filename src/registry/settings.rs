@@ -9,13 +9,6 @@ use std::time::Duration;
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// The variables of this process; names and values that are not Unicode are left out.
-    pub fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
-    }
-
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0

@@ -195,6 +195,7 @@ mod tests {
             realm: realm.to_owned(),
             service: Some("s".to_owned()),
             scope: None,
+            error: None,
         };
         let registry = Url::parse(registry).unwrap();
         let scopes = vec!["repository:a/b:pull".to_owned()];

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, NoProxy, Proxy, Response, Url};
+use reqwest::{Client, Method, Response, Url};
 
+use super::proxies::ChosenProxy;
 use super::settings::{Environment, RegistrySettings};
 use super::transport_failure::{Cause, TransportFailure, shown};
 use super::{addresses, certificates};
@@ -60,10 +61,9 @@ impl Trouble {
 /// Which of a route's pools a URL needs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct PoolKey {
-    route: Route,
+    tls: TlsSettings,
     secure: bool,
-    /// Proxies of the environment are not asked for this machine.
-    direct: bool,
+    proxy: Option<ChosenProxy>,
 }
 
 /// The connection pools of a run.
@@ -107,7 +107,9 @@ impl Transport {
     }
 
     async fn send_once(&self, route: &Route, call: &Call, url: &Url) -> Result<Response, Trouble> {
-        let client = self.pool(route, url).map_err(Trouble::Other)?;
+        let proxy = ChosenProxy::for_url(route.proxy.as_ref(), &self.environment, url);
+        let through = proxy.as_ref().map(|proxy| proxy.shown.clone());
+        let client = self.pool(route, url, proxy).map_err(Trouble::Other)?;
         let mut builder = client
             .request(call.method.clone(), url.clone())
             .header(ACCEPT, call.accept);
@@ -131,19 +133,28 @@ impl Transport {
             builder = builder.form(&fields);
         }
         tracing::debug!(method = %call.method, url = %shown(url), "registry request");
-        let response = builder
-            .send()
-            .await
-            .map_err(|error| Trouble::Transport(TransportFailure::new(&call.method, url, error)))?;
+        let response = builder.send().await.map_err(|error| {
+            Trouble::Transport(TransportFailure::new(
+                &call.method,
+                url,
+                through.as_deref(),
+                error,
+            ))
+        })?;
         tracing::debug!(status = response.status().as_u16(), "registry answer");
         Ok(response)
     }
 
-    fn pool(&self, route: &Route, url: &Url) -> Result<Client, RegistryError> {
+    fn pool(
+        &self,
+        route: &Route,
+        url: &Url,
+        proxy: Option<ChosenProxy>,
+    ) -> Result<Client, RegistryError> {
         let key = PoolKey {
-            route: route.clone(),
+            tls: route.tls.clone(),
             secure: url.scheme() == "https",
-            direct: route.proxy.is_none() && addresses::is_loopback(url),
+            proxy,
         };
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = pools.get(&key) {
@@ -156,10 +167,9 @@ impl Transport {
 
     fn build(&self, key: &PoolKey) -> Result<Client, RegistryError> {
         // A secure proxy needs the authorities even for plain requests.
-        let proxies = self.proxies(key)?;
-        let tls = if key.secure || !proxies.is_empty() {
+        let tls = if key.secure || key.proxy.is_some() {
             let extra = self.extra_authorities()?;
-            certificates::with_authorities(&key.route.tls, extra.as_deref())
+            certificates::with_authorities(&key.tls, extra.as_deref())
         } else {
             certificates::without_authorities()
         }
@@ -174,8 +184,8 @@ impl Transport {
             .read_timeout(self.idle_timeout)
             .tcp_nodelay(true)
             .no_proxy();
-        for proxy in proxies {
-            builder = builder.proxy(proxy);
+        if let Some(proxy) = &key.proxy {
+            builder = builder.proxy(proxy.build().map_err(|text| unusable(&text))?);
         }
         builder
             .build()
@@ -192,41 +202,6 @@ impl Transport {
                 path.display()
             ))
         })
-    }
-
-    fn proxies(&self, key: &PoolKey) -> Result<Vec<Proxy>, RegistryError> {
-        if let Some(settings) = &key.route.proxy {
-            let proxy = Proxy::all(&settings.address).map_err(|_| bad_proxy("proxy secret"))?;
-            return Ok(vec![match &settings.username {
-                Some(username) => {
-                    let password = settings.password.as_ref();
-                    let password = password.map_or("", |password| password.expose().as_str());
-                    proxy.basic_auth(username, password)
-                }
-                None => proxy,
-            }]);
-        }
-        if key.direct {
-            return Ok(Vec::new());
-        }
-        let names: &[&str] = if key.secure {
-            &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
-        } else {
-            &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
-        };
-        let Some(address) = self.environment.first(names) else {
-            return Ok(Vec::new());
-        };
-        let address = if address.contains("://") {
-            address.to_owned()
-        } else {
-            format!("http://{address}")
-        };
-        let exceptions = self.environment.first(&["NO_PROXY", "no_proxy"]);
-        let proxy = Proxy::all(&address)
-            .map_err(|_| bad_proxy(names[0]))?
-            .no_proxy(exceptions.and_then(NoProxy::from_string));
-        Ok(vec![proxy])
     }
 }
 
@@ -251,17 +226,10 @@ fn redirect(call: &Call, from: &Url, to: Option<Url>) -> Result<Url, Trouble> {
 
 fn refused_redirect(call: &Call, words: &str) -> Trouble {
     Trouble::Transport(TransportFailure::own(
-        Cause::Protocol,
+        Cause::Redirect,
         &call.method,
         &call.url,
         words,
-    ))
-}
-
-/// The address itself may hold a password, so only its origin is named.
-fn bad_proxy(origin: &str) -> RegistryError {
-    unusable(&format!(
-        "the address of the proxy ({origin}) cannot be used"
     ))
 }
 

@@ -15,14 +15,18 @@ pub(super) enum Cause {
     Absent,
     /// A TLS hello was answered in plain text.
     PlainServer,
+    /// A proxy does not let the request through.
+    Proxy,
     /// The TLS handshake failed for another reason, mostly a certificate.
     Tls,
     /// The connection broke.
     Lost,
     /// No answer in time.
     Timeout,
-    /// The answer breaks HTTP's rules, or a redirect is refused.
+    /// The answer breaks HTTP's rules.
     Protocol,
+    /// A redirect is not followed.
+    Redirect,
 }
 
 /// A request that got no answer.
@@ -34,9 +38,14 @@ pub(super) struct TransportFailure {
 }
 
 impl TransportFailure {
-    /// Reads the chain of causes.
-    pub(super) fn new(method: &Method, url: &Url, error: reqwest::Error) -> Self {
-        let (cause, words) = explain(&error, url);
+    /// Reads the chain of causes. `through` is the proxy that was used.
+    pub(super) fn new(
+        method: &Method,
+        url: &Url,
+        through: Option<&str>,
+        error: reqwest::Error,
+    ) -> Self {
+        let (cause, words) = explain(&error, url, through);
         Self {
             cause,
             text: format!("{} {:?}: {words}", verb(method), shown(url)),
@@ -69,7 +78,7 @@ impl TransportFailure {
         RegistryError {
             failure: match self.cause {
                 Cause::Timeout => RegistryFailure::Timeout,
-                Cause::Protocol => RegistryFailure::Protocol,
+                Cause::Protocol | Cause::Redirect => RegistryFailure::Protocol,
                 _ => RegistryFailure::Unreachable,
             },
             message: self.text,
@@ -111,8 +120,11 @@ pub(super) fn shown(url: &Url) -> String {
     url.into()
 }
 
-fn explain(error: &reqwest::Error, url: &Url) -> (Cause, String) {
-    let host = authority(url);
+fn explain(error: &reqwest::Error, url: &Url, through: Option<&str>) -> (Cause, String) {
+    let dial = match through {
+        Some(proxy) => format!("proxyconnect tcp: dial tcp {proxy}"),
+        None => format!("dial tcp {}", authority(url)),
+    };
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     let mut last = String::new();
     while let Some(cause) = next {
@@ -122,11 +134,13 @@ fn explain(error: &reqwest::Error, url: &Url) -> (Cause, String) {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
             match io.kind() {
                 io::ErrorKind::ConnectionRefused => {
-                    let text = format!("dial tcp {host}: connect: connection refused");
-                    return (Cause::Absent, text);
+                    return (
+                        Cause::Absent,
+                        format!("{dial}: connect: connection refused"),
+                    );
                 }
                 io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    return (Cause::Absent, format!("dial tcp {host}: {io}"));
+                    return (Cause::Absent, format!("{dial}: {io}"));
                 }
                 io::ErrorKind::ConnectionReset
                 | io::ErrorKind::ConnectionAborted
@@ -141,11 +155,14 @@ fn explain(error: &reqwest::Error, url: &Url) -> (Cause, String) {
         last = cause.to_string();
         // hyper's own error type is not a dependency of ours: its texts are.
         if last.contains("dns error") {
-            let host = url.host_str().unwrap_or_default();
-            return (
-                Cause::Absent,
-                format!("dial tcp: lookup {host}: no such host"),
-            );
+            let words = match through {
+                Some(_) => dial,
+                None => format!("dial tcp: lookup {}", url.host_str().unwrap_or_default()),
+            };
+            return (Cause::Absent, format!("{words}: no such host"));
+        }
+        if let (Some(proxy), true) = (through, is_proxy_refusal(&last)) {
+            return (Cause::Proxy, format!("the proxy {proxy} refused: {last}"));
         }
         if last.contains("connection closed before message completed")
             || last.contains("end of file before message length reached")
@@ -161,6 +178,13 @@ fn explain(error: &reqwest::Error, url: &Url) -> (Cause, String) {
     (Cause::Protocol, last)
 }
 
+/// Whether an error is a proxy's no to a connection.
+fn is_proxy_refusal(text: &str) -> bool {
+    let tunnel = text.strip_prefix("tunnel error: ");
+    tunnel.is_some_and(|words| words != "failed to create underlying connection")
+        || text.starts_with("SOCKS error: ")
+}
+
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port_or_known_default() {
@@ -169,14 +193,14 @@ fn authority(url: &Url) -> String {
     }
 }
 
-/// The TLS error in a link of the chain; it travels inside an I/O error.
+/// The TLS error in a link of the chain; it travels inside I/O errors.
 fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    cause.downcast_ref::<rustls::Error>().or_else(|| {
-        cause
-            .downcast_ref::<io::Error>()?
-            .get_ref()?
-            .downcast_ref::<rustls::Error>()
-    })
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(error);
+    }
+    // Connectors wrap I/O errors into I/O errors, and those hide what they wrap from `source`.
+    let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
+    tls_error(inner)
 }
 
 fn explain_tls(error: &rustls::Error, url: &Url) -> (Cause, String) {
@@ -211,6 +235,12 @@ fn explain_tls(error: &rustls::Error, url: &Url) -> (Cause, String) {
                 presented.join(", "),
                 url.host_str().unwrap_or_default()
             )),
+            // webpki's word for a self-signed certificate that claims to be an authority.
+            CertificateError::Other(other)
+                if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+            {
+                verify("certificate signed by unknown authority".to_owned())
+            }
             other => verify(other.to_string()),
         },
         E::AlertReceived(alert) => (Cause::Tls, format!("remote error: tls: {alert:?}")),
