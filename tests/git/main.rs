@@ -12,5 +12,6 @@ mod support;
 mod basics;
 mod fixture;
 mod references;
+mod secure_shell;
 mod servers;
 mod signing;

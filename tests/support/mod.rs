@@ -13,3 +13,4 @@
 
 pub mod git_repository;
 pub mod git_server;
+pub mod ssh_server;
