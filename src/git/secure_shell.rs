@@ -223,11 +223,7 @@ impl KeyOpener {
 async fn pump(mut receiving: ChannelReadHalf, mut reader: DuplexStream, errors: ErrorText) {
     while let Some(message) = receiving.wait().await {
         match message {
-            ChannelMsg::Data { data } => {
-                if reader.write_all(&data).await.is_err() {
-                    return;
-                }
-            }
+            ChannelMsg::Data { data } if reader.write_all(&data).await.is_err() => return,
             ChannelMsg::ExtendedData { data, .. } => errors.add(&data),
             ChannelMsg::Failure => errors.add(b"the server does not run commands"),
             ChannelMsg::Close => return,
@@ -244,11 +240,11 @@ impl Opener for KeyOpener {
         waiter: &Waiter,
         limits: &Limits,
     ) -> Result<Pipe, GitError> {
-        let waited = |error| site.failed(service.action(), error);
+        let stopped = |error| site.failed(service.action(), error);
         if let Some(session) = &self.session {
             let reused = waiter
                 .wait(limits, || self.run(session, service))
-                .map_err(waited)?;
+                .map_err(stopped)?;
             if let Ok(pipe) = reused {
                 return Ok(pipe);
             }
@@ -261,7 +257,7 @@ impl Opener for KeyOpener {
                 let pipe = self.run(&session, service).await?;
                 Ok::<_, Failure>((session, pipe))
             })
-            .map_err(waited)?;
+            .map_err(stopped)?;
         match opened {
             Ok((session, pipe)) => {
                 self.session = Some(session);

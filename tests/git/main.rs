@@ -11,6 +11,7 @@ mod support;
 
 mod basics;
 mod fixture;
+mod logins;
 mod references;
 mod secure_shell;
 mod servers;

@@ -11,6 +11,7 @@
     reason = "each test program uses its own part, and tests panic on purpose"
 )]
 
+pub mod certificates;
 pub mod git_repository;
 pub mod git_server;
 pub mod ssh_server;
