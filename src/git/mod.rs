@@ -28,6 +28,7 @@
 
 mod acquire;
 mod advertisement;
+mod cache;
 mod commit;
 mod connection;
 mod failure;
@@ -43,6 +44,7 @@ mod process;
 mod push;
 mod receive;
 mod reference;
+mod scan;
 mod search;
 mod secure_shell;
 mod signing;

@@ -10,6 +10,8 @@
 mod support;
 
 mod basics;
+mod cache;
+mod faults;
 mod fixture;
 mod logins;
 mod references;

@@ -10,7 +10,7 @@ use crate::support::git_repository::{Entry, Repositories, Repository, git};
 use crate::support::git_server::{Fault, GitServer, Settings};
 
 /// More objects than a repository that is taken whole.
-fn large(repositories: &Repositories) -> Repository {
+pub fn large(repositories: &Repositories) -> Repository {
     let repository = repositories.create("large");
     let files: Vec<(String, String)> = (0..1200)
         .map(|number| {
