@@ -133,7 +133,9 @@ impl Objects {
                     &mut gix_pack::cache::Never,
                 )
                 .map_err(|error| other(&error))?;
-            handle.write_buf(object.kind, object.data).map_err(|error| other(&error))?;
+            handle
+                .write_buf(object.kind, object.data)
+                .map_err(|error| other(&error))?;
         }
         // Unmapped before it is removed.
         drop(bundle);

@@ -46,8 +46,8 @@ pub enum Fault {
         headers: Vec<(&'static str, String)>,
         body: String,
     },
-    /// Serve it, but flip one byte of the reply's body.
-    Corrupt(usize),
+    /// Serve it, but flip bits of the byte so far behind the beginning of a pack.
+    CorruptPack(usize),
     /// Take it and say nothing until the server stops.
     Silence,
     /// Serve it, but say nothing until the server stops.
@@ -511,8 +511,11 @@ fn copy_chunks(
                 to.flush()?;
                 return Err(std::io::Error::other("reply cut by the test"));
             }
-            Some(Fault::Corrupt(position)) if (passed..passed + count).contains(&position) => {
-                chunk[position - passed] ^= 0x55;
+            Some(Fault::CorruptPack(offset)) => {
+                let start = chunk.windows(4).position(|four| four == b"PACK");
+                if let Some(byte) = start.and_then(|start| chunk.get_mut(start + offset)) {
+                    *byte ^= 0x55;
+                }
             }
             _ => {}
         }
