@@ -13,6 +13,7 @@ mod basics;
 mod cache;
 mod faults;
 mod fixture;
+mod huge;
 mod logins;
 mod references;
 mod secure_shell;
