@@ -11,11 +11,13 @@ use std::time::Duration;
 use gix::ObjectId;
 use gix::objs::Kind;
 
+use super::advertisement::Version;
+use super::cache::Tip;
 use super::connection::connect;
 use super::failure::Site;
 use super::limits::{Limits, Waiter};
 use super::packet::Next;
-use super::store::{Reader, Store};
+use super::store::{Objects, Reader, Store};
 use super::upload::{FetchFailure, Listener, Upload, Wants};
 use crate::key::TreePath;
 use crate::ports::{Cancellation, Event, GitError, GitSource, Progress};
@@ -119,6 +121,15 @@ impl Listener for Meter<'_> {
     }
 }
 
+/// What a fetch of a commit brought.
+fn tip(commit: ObjectId, cut: &[ObjectId], whole: bool) -> Tip {
+    Tip {
+        commit,
+        boundary: cut.first().copied().unwrap_or(commit),
+        whole,
+    }
+}
+
 /// Gets objects from the store, and from the server when they are not there.
 pub(super) struct Acquirer<'a> {
     remote: &'a mut Remote,
@@ -126,6 +137,8 @@ pub(super) struct Acquirer<'a> {
     reader: Reader,
     limits: &'a Limits,
     meter: Meter<'a>,
+    /// An earlier run left the folders of another commit, most of which are still the same.
+    warm: bool,
 }
 
 impl<'a> Acquirer<'a> {
@@ -148,6 +161,7 @@ impl<'a> Acquirer<'a> {
                 total: 0,
                 most: None,
             },
+            warm: store.entry().is_some_and(|entry| !entry.tips().is_empty()),
         }
     }
 
@@ -163,26 +177,31 @@ impl<'a> Acquirer<'a> {
         self.reader.has(id)
     }
 
-    fn request(&mut self, wants: &Wants<'_>, most: Option<(u64, u64)>) -> Result<(), FetchFailure> {
+    /// Whether a file is known to hold no marker.
+    pub(super) fn is_unmarked(&self, id: ObjectId) -> bool {
+        self.store.is_unmarked(id)
+    }
+
+    /// Keeps a file for later runs.
+    pub(super) fn keep(&self, id: ObjectId, data: &[u8]) {
+        self.store.keep(id, data);
+    }
+
+    fn request(
+        &mut self,
+        wants: &Wants<'_>,
+        into: &Objects,
+        most: Option<(u64, u64)>,
+    ) -> Result<Vec<ObjectId>, FetchFailure> {
         self.meter.received = 0;
         self.meter.most = most;
         let upload = self.remote.upload(self.limits)?;
-        upload.fetch(wants, self.store, &mut self.meter, self.limits)?;
+        let shallow = upload.fetch(wants, into, &mut self.meter, self.limits)?;
         if let Some(id) = wants.objects.first() {
             // A successful look-up makes the new pack known to the reader.
             self.find(*id)?;
         }
-        Ok(())
-    }
-
-    /// Requests that the server has no reason to refuse.
-    fn demand(&mut self, wants: &Wants<'_>) -> Result<(), GitError> {
-        let action = "fetching from";
-        self.request(wants, None).map_err(|failure| match failure {
-            FetchFailure::Git(error) => error,
-            FetchFailure::Refused(text) => self.site().refused(action, format!("remote: {text}")),
-            FetchFailure::GivenUp => GitError::Interrupted,
-        })
+        Ok(shallow)
     }
 
     /// Whether any object may be fetched by its id, without what is below it.
@@ -194,48 +213,56 @@ impl<'a> Acquirer<'a> {
     }
 
     /// Brings a commit, cut off from its history, and at least the folders above `paths`.
-    pub(super) fn commit(&mut self, id: ObjectId, paths: &[TreePath]) -> Result<(), GitError> {
-        if self.reader.find(id).ok().flatten().is_some() {
-            return Ok(());
+    pub(super) fn commit(&mut self, id: ObjectId, paths: &[TreePath]) -> Result<Tip, GitError> {
+        let known = self.store.entry().and_then(|entry| {
+            let mut tips = entry.tips().iter();
+            tips.find(|tip| tip.commit == id).cloned()
+        });
+        if let Some(tip) = known {
+            self.find(id)?;
+            return Ok(tip);
         }
+        let partial = self.partial()?;
+        let old = self.whole_tip()?;
+        let shallow = self
+            .remote
+            .upload(self.limits)?
+            .advertisement()
+            .can_fetch_with("shallow");
         let objects = [id];
-        let upload = self.remote.upload(self.limits)?;
+        let (have, boundary) = match &old {
+            Some(tip) => ([tip.commit], [tip.boundary]),
+            None => ([id], [id]),
+        };
         let whole = Wants {
             objects: &objects,
-            deepen: upload
-                .advertisement()
-                .can_fetch_with("shallow")
-                .then_some(1),
-            ..Wants::default()
+            haves: if old.is_some() { &have } else { &[] },
+            shallow: if old.is_some() { &boundary } else { &[] },
+            deepen: shallow.then_some(1),
+            filter: None,
         };
-        if !self.partial()? {
-            return self.whole(&whole);
+        // A cache without a whole commit has met this repository as a large one.
+        if !partial || old.is_some() || !self.warm {
+            let most = partial.then_some((SMALL_OBJECTS, SMALL_BYTES));
+            match self.request(&whole, self.store.main(), most) {
+                Ok(cut) => return Ok(tip(id, &cut, true)),
+                Err(FetchFailure::GivenUp) => {}
+                Err(FetchFailure::Refused(text)) => return Err(self.no_commit(id, &text)),
+                Err(FetchFailure::Git(error)) => return Err(error),
+            }
         }
-        match self.request(&whole, Some((SMALL_OBJECTS, SMALL_BYTES))) {
-            Ok(()) => return Ok(()),
-            Err(FetchFailure::GivenUp) => {}
-            Err(FetchFailure::Refused(text)) => return Err(self.no_commit(id, &text)),
-            Err(FetchFailure::Git(error)) => return Err(error),
-        }
-        // The root itself is searched: every folder is wanted anyway.
-        let depth = paths.iter().map(|path| path.parts().count()).max();
-        let depth = match depth {
-            Some(depth) if depth > 0 && !paths.iter().any(TreePath::is_root) => depth,
-            _ => 0,
+        let fresh = Wants {
+            haves: &[],
+            shallow: &[],
+            ..whole
         };
-        let above = format!("combine:blob:none+tree:{depth}");
-        let filters = if depth == 0 {
-            ["blob:none"].as_slice()
-        } else {
-            &[above.as_str(), "tree:0", "blob:none"]
-        };
-        for filter in filters {
+        for filter in self.filters(paths) {
             let wants = Wants {
-                filter: Some(filter),
-                ..whole
+                filter: Some(&filter),
+                ..fresh
             };
-            match self.request(&wants, None) {
-                Ok(()) => return Ok(()),
+            match self.request(&wants, self.store.main(), None) {
+                Ok(cut) => return Ok(tip(id, &cut, false)),
                 Err(FetchFailure::Refused(text)) => {
                     tracing::debug!(filter, text, "the server refuses the filter");
                 }
@@ -243,17 +270,38 @@ impl<'a> Acquirer<'a> {
                 Err(FetchFailure::Git(error)) => return Err(error),
             }
         }
-        self.whole(&whole)
+        match self.request(&fresh, self.store.main(), None) {
+            Ok(cut) => Ok(tip(id, &cut, true)),
+            Err(FetchFailure::Refused(text)) => Err(self.no_commit(id, &text)),
+            Err(FetchFailure::GivenUp) => Err(GitError::Interrupted),
+            Err(FetchFailure::Git(error)) => Err(error),
+        }
     }
 
-    fn whole(&mut self, wants: &Wants<'_>) -> Result<(), GitError> {
-        match self.request(wants, None) {
-            Err(FetchFailure::Refused(text)) if !wants.objects.is_empty() => {
-                Err(self.no_commit(wants.objects[0], &text))
-            }
-            Err(FetchFailure::Git(error)) => Err(error),
-            Err(FetchFailure::Refused(_) | FetchFailure::GivenUp) => Err(GitError::Interrupted),
-            Ok(()) => Ok(()),
+    /// The newest commit of the cache that a fetch may build on.
+    fn whole_tip(&mut self) -> Result<Option<Tip>, GitError> {
+        let version = self.remote.upload(self.limits)?.advertisement().version;
+        let entry = self.store.entry().filter(|_| version == Version::V2);
+        let whole = entry.and_then(|entry| entry.tips().iter().rev().find(|tip| tip.whole));
+        Ok(whole
+            .filter(|tip| self.reader.find(tip.commit).ok().flatten().is_some())
+            .cloned())
+    }
+
+    /// The filters for the commit of a large repository, best first.
+    fn filters(&self, paths: &[TreePath]) -> Vec<String> {
+        let none = "blob:none".to_owned();
+        let depth = paths.iter().map(|path| path.parts().count()).max();
+        match depth {
+            // Most folders are here already: only those that changed are asked for, one by one.
+            _ if self.warm => vec!["tree:0".to_owned(), none],
+            Some(depth) if depth > 0 && !paths.iter().any(TreePath::is_root) => vec![
+                format!("combine:blob:none+tree:{depth}"),
+                "tree:0".to_owned(),
+                none,
+            ],
+            // The root itself is searched: every folder is wanted.
+            _ => vec![none],
         }
     }
 
@@ -269,63 +317,70 @@ impl<'a> Acquirer<'a> {
             .refused("fetching from", format!("remote: {text}"))
     }
 
-    /// Brings all folders below these, and none of the files.
-    pub(super) fn folders(&mut self, ids: &BTreeSet<ObjectId>) -> Result<(), GitError> {
-        self.filtered(ids, "blob:none")
+    /// Brings all folders below this one, and none of the files. With the folders of another commit
+    /// at hand, nothing: what is missing is then asked for level by level.
+    pub(super) fn folders(&mut self, id: ObjectId) -> Result<(), GitError> {
+        if self.warm {
+            return Ok(());
+        }
+        self.filtered(&BTreeSet::from([id]), &["blob:none"])
     }
 
     /// Brings these trees alone.
     pub(super) fn trees(&mut self, ids: &BTreeSet<ObjectId>) -> Result<(), GitError> {
-        self.filtered(ids, "tree:0")
-    }
-
-    fn filtered(&mut self, ids: &BTreeSet<ObjectId>, filter: &str) -> Result<(), GitError> {
-        let missing = self.missing(ids);
-        for objects in missing.chunks(BATCH) {
-            let wants = Wants {
-                objects,
-                filter: Some(filter),
-                ..Wants::default()
-            };
-            match self.request(&wants, None) {
-                Ok(()) => {}
-                Err(FetchFailure::Refused(_)) if filter != "blob:none" => {
-                    let wants = Wants {
-                        filter: Some("blob:none"),
-                        ..wants
-                    };
-                    self.demand(&wants)?;
-                }
-                Err(FetchFailure::Refused(text)) => {
-                    return Err(self
-                        .site()
-                        .refused("fetching from", format!("remote: {text}")));
-                }
-                Err(FetchFailure::GivenUp) => return Err(GitError::Interrupted),
-                Err(FetchFailure::Git(error)) => return Err(error),
-            }
-        }
-        Ok(())
+        self.filtered(ids, &["tree:0", "blob:none"])
     }
 
     /// Brings files.
     pub(super) fn blobs(&mut self, ids: &BTreeSet<ObjectId>) -> Result<(), GitError> {
-        let missing = self.missing(ids);
-        for objects in missing.chunks(BATCH) {
-            // Nothing but wants: a filter would be idle, and a `have` would claim files too.
-            self.demand(&Wants {
-                objects,
-                ..Wants::default()
-            })?;
-        }
-        Ok(())
+        // Nothing but wants: a filter would be idle, and a `have` would claim files too.
+        self.filtered(ids, &[])
     }
 
-    fn missing(&self, ids: &BTreeSet<ObjectId>) -> Vec<ObjectId> {
-        ids.iter()
+    /// Brings files that are here but cannot be read.
+    pub(super) fn blobs_again(&mut self, ids: &BTreeSet<ObjectId>) -> Result<(), GitError> {
+        let ids: Vec<ObjectId> = ids.iter().copied().collect();
+        self.bring(&ids, &[])
+    }
+
+    fn filtered(&mut self, ids: &BTreeSet<ObjectId>, filters: &[&str]) -> Result<(), GitError> {
+        let missing: Vec<ObjectId> = ids
+            .iter()
             .copied()
             .filter(|id| !self.reader.has(*id))
-            .collect()
+            .collect();
+        self.bring(&missing, filters)
+    }
+
+    /// Brings objects with the first of the filters that the server takes.
+    fn bring(&mut self, ids: &[ObjectId], filters: &[&str]) -> Result<(), GitError> {
+        let into = if filters.is_empty() {
+            self.store.files()
+        } else {
+            self.store.main()
+        };
+        for objects in ids.chunks(BATCH) {
+            let mut filters = filters.iter();
+            loop {
+                let filter = filters.next().copied();
+                let wants = Wants {
+                    objects,
+                    filter,
+                    ..Wants::default()
+                };
+                match self.request(&wants, into, None) {
+                    Ok(_) => break,
+                    Err(FetchFailure::Refused(_)) if filters.len() > 0 => {}
+                    Err(FetchFailure::Refused(text)) => {
+                        let text = format!("remote: {text}");
+                        return Err(self.site().refused("fetching from", text));
+                    }
+                    Err(FetchFailure::GivenUp) => return Err(GitError::Interrupted),
+                    Err(FetchFailure::Git(error)) => return Err(error),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// An object, from the server when it is not here.

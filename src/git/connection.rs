@@ -10,6 +10,7 @@ use super::failure::Site;
 use super::http::HttpConnection;
 use super::limits::{Limits, Waiter};
 use super::process::{LocalOpener, SecureShellOpener};
+use super::secure_shell::KeyOpener;
 use super::stream::StreamConnection;
 use crate::ports::{GitCredentials, GitError, GitSource};
 
@@ -98,7 +99,20 @@ pub(super) fn connect(
                     waiter,
                 )))
             }
-            _ => Err(GitError::Credentials(
+            GitCredentials::Ssh {
+                identity,
+                passphrase,
+                known_hosts,
+            } => {
+                let passphrase = passphrase.as_ref();
+                let opener = KeyOpener::new(&url, identity, passphrase, known_hosts, &site)?;
+                Ok(Box::new(StreamConnection::new(
+                    Box::new(opener),
+                    site,
+                    waiter,
+                )))
+            }
+            GitCredentials::Basic { .. } | GitCredentials::Bearer(_) => Err(GitError::Credentials(
                 "invalid 'ssh' auth option: 'identity' is required".to_owned(),
             )),
         },

@@ -12,7 +12,7 @@ use super::acquire::Remote;
 use super::commit::header;
 use super::limits::Limits;
 use super::packet::Next;
-use super::store::Store;
+use super::store::Objects;
 use super::upload::{FetchFailure, Listener, Wants};
 use crate::ports::{DroppedCommit, GitError};
 
@@ -61,16 +61,33 @@ fn parse(data: &[u8]) -> Commit {
     }
 }
 
-/// Fetches commits into a store of their own.
+/// A store of their own.
+struct Commits {
+    objects: Objects,
+    /// Removed with the objects.
+    _folder: tempfile::TempDir,
+}
+
+impl Commits {
+    fn new() -> std::io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        Ok(Self {
+            objects: Objects::open(folder.path(), false)?,
+            _folder: folder,
+        })
+    }
+}
+
+/// Fetches commits.
 fn fetch_commits(
     remote: &mut Remote,
     tips: &[ObjectId],
     depth: Option<u32>,
     limits: &Limits,
-) -> Result<Store, GitError> {
+) -> Result<Commits, GitError> {
     let action = "fetching from";
     let site = remote.site();
-    let store = Store::temporary().map_err(|error| site.failed(action, error))?;
+    let commits = Commits::new().map_err(|error| site.failed(action, error))?;
     let upload = remote.upload(limits)?;
     let advertisement = upload.advertisement();
     let filters = advertisement.can_fetch_with("filter");
@@ -90,8 +107,8 @@ fn fetch_commits(
             deepen: deepen.filter(|_| shallow),
             ..Wants::default()
         };
-        match upload.fetch(&wants, &store, &mut Deaf, limits) {
-            Ok(()) => return Ok(store),
+        match upload.fetch(&wants, &commits.objects, &mut Deaf, limits) {
+            Ok(_) => return Ok(commits),
             Err(FetchFailure::Refused(text)) if filter.is_some() => {
                 tracing::debug!(filter, text, "the server refuses the filter");
             }
@@ -112,8 +129,8 @@ impl History {
         tips: &[ObjectId],
         limits: &Limits,
     ) -> Result<Self, GitError> {
-        let store = fetch_commits(remote, tips, None, limits)?;
-        let reader = store.reader();
+        let commits = fetch_commits(remote, tips, None, limits)?;
+        let reader = commits.objects.reader();
         let mut history = Self {
             commits: HashMap::new(),
         };
@@ -205,8 +222,8 @@ pub(super) fn commit_times(
     if tips.is_empty() {
         return Ok(HashMap::new());
     }
-    let store = fetch_commits(remote, &tips, Some(1), limits)?;
-    let reader = store.reader();
+    let commits = fetch_commits(remote, &tips, Some(1), limits)?;
+    let reader = commits.objects.reader();
     let mut times = HashMap::new();
     for id in tips {
         let found = reader

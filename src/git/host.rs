@@ -4,6 +4,7 @@
 //! Refuses: to keep state between fetches, but for the cache on disk.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gix::ObjectId;
@@ -11,27 +12,62 @@ use gix::objs::Kind;
 
 use super::acquire::{Acquirer, Remote};
 use super::advertisement::Reference;
+use super::cache::{self, Entry, Tip};
 use super::commit::{Overlay, root_tree};
-use super::failure::Site;
+use super::failure::{Site, find_cause};
 use super::history::commit_times;
 use super::limits::Limits;
 use super::reference;
 use super::search::View;
 use super::signing;
 use super::snapshot::GitSnapshot;
-use super::store::Store;
-use crate::ports::{Event, FetchRequest, GitError, GitHost, SigningKey, Snapshot, TagChoice};
+use super::store::{Damaged, Store};
+use crate::ports::{
+    Event, FetchRequest, GitError, GitHost, GitSource, SigningKey, Snapshot, TagChoice,
+};
 
 /// Git servers over http, https, ssh and file.
 #[derive(Clone, Debug, Default)]
-pub struct GitClient {}
+pub struct GitClient {
+    cache: Option<PathBuf>,
+}
 
 impl GitClient {
-    /// A client without a cache.
+    /// A client that keeps nothing between runs.
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// A client that keeps what it fetched below a folder of the user's.
+    pub fn with_cache(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            cache: Some(folder.into()),
+        }
+    }
+
+    /// The cache entry of a source. Trouble with the cache is no trouble of the run's.
+    fn entry(&self, source: &GitSource, limits: &Limits) -> Result<Option<Entry>, GitError> {
+        let Some(folder) = &self.cache else {
+            return Ok(None);
+        };
+        // What is on this machine already is not worth a copy.
+        if source.url.starts_with("file:") {
+            return Ok(None);
+        }
+        match cache::open(folder, source, limits) {
+            Ok(entry) => Ok(entry),
+            Err(error) => {
+                limits
+                    .check()
+                    .map_err(|stopped| Site::new(source).failed(ACTION, stopped.into()))?;
+                tracing::debug!(%error, "the cache cannot be used");
+                Ok(None)
+            }
+        }
+    }
 }
+
+const ACTION: &str = "fetching from";
 
 /// Fetches the dates of commits.
 type CommitTimes<'a> =
@@ -75,37 +111,71 @@ fn choose_tag(
     }))
 }
 
-fn fetch(request: &FetchRequest<'_>) -> Result<Box<dyn Snapshot>, GitError> {
-    let action = "fetching from";
-    let site = Site::new(request.source);
-    let limits = Limits::new(request.source.timeout, Some(request.cancellation));
-    let mut remote = Remote::new(request.source, request.cancellation)
-        .map_err(|error| site.failed(action, error))?;
-    let mut choose = |remote: &mut Remote, tags: &[Reference]| {
-        choose_tag(tags, request.choose_tag, &mut |ids| {
-            commit_times(remote, ids, &limits)
-        })
-    };
-    let resolved = reference::resolve(request, &mut remote, &mut choose, &limits)?;
-    let store = Arc::new(Store::temporary().map_err(|error| site.failed(action, error))?);
-    let base = resolved.base.1;
-    let root = {
-        let mut acquirer = Acquirer::new(&mut remote, &store, &limits, request.progress);
-        acquirer.commit(base, request.paths)?;
-        let commit = acquirer.object(base, Kind::Commit)?;
-        let root = root_tree(&commit).map_err(|error| site.failed(action, error))?;
-        let mut view = View {
-            acquirer: &mut acquirer,
-            overlay: &Overlay::default(),
-            root,
+impl GitClient {
+    fn fetch_now(&self, request: &FetchRequest<'_>) -> Result<Box<dyn Snapshot>, GitError> {
+        let site = Site::new(request.source);
+        let limits = Limits::new(request.source.timeout, Some(request.cancellation));
+        let mut remote = Remote::new(request.source, request.cancellation)
+            .map_err(|error| site.failed(ACTION, error))?;
+        let mut choose = |remote: &mut Remote, tags: &[Reference]| {
+            choose_tag(tags, request.choose_tag, &mut |ids| {
+                commit_times(remote, ids, &limits)
+            })
         };
-        for path in request.paths {
-            // A path that does not exist is the reader's business.
-            view.find(path, request.wanted)?;
+        // The server lets this login in before anything is read from the cache.
+        let resolved = reference::resolve(request, &mut remote, &mut choose, &limits)?;
+        let new_store = |entry| Store::new(entry).map_err(|error| site.failed(ACTION, error));
+        let mut store = new_store(self.entry(request.source, &limits)?)?;
+        let cached = store.entry().is_some();
+        let (tip, root) = match bring(request, &mut remote, &store, resolved.base.1, &limits) {
+            Err(error) if cached && find_cause::<Damaged>(&error).is_some() => {
+                tracing::debug!(%error, "the cache is damaged and is given up");
+                store.abandon();
+                store = new_store(self.entry(request.source, &limits)?)?;
+                bring(request, &mut remote, &store, resolved.base.1, &limits)?
+            }
+            other => other?,
+        };
+        let kept = store.release(&tip);
+        if let (Some(folder), true, Ok(())) = (&self.cache, cached, kept) {
+            let tidied = store
+                .entry()
+                .map_or(Ok(()), cache::touch)
+                .and_then(|()| cache::tidy(folder));
+            if let Err(error) = tidied {
+                tracing::debug!(%error, "the cache cannot be tidied");
+            }
         }
-        root
+        let store = Arc::new(store);
+        Ok(Box::new(GitSnapshot::new(
+            remote, store, resolved, tip, root,
+        )))
+    }
+}
+
+/// Brings a commit and the files to be searched. Gives its root tree.
+fn bring(
+    request: &FetchRequest<'_>,
+    remote: &mut Remote,
+    store: &Store,
+    base: ObjectId,
+    limits: &Limits,
+) -> Result<(Tip, ObjectId), GitError> {
+    let site = remote.site();
+    let mut acquirer = Acquirer::new(remote, store, limits, request.progress);
+    let tip = acquirer.commit(base, request.paths)?;
+    let commit = acquirer.object(base, Kind::Commit)?;
+    let root = root_tree(&commit).map_err(|error| site.failed(ACTION, error))?;
+    let mut view = View {
+        acquirer: &mut acquirer,
+        overlay: &Overlay::default(),
+        root,
     };
-    Ok(Box::new(GitSnapshot::new(remote, store, resolved, root)))
+    for path in request.paths {
+        // A path that does not exist is the reader's business.
+        view.find(path, request.wanted, true)?;
+    }
+    Ok((tip, root))
 }
 
 impl GitHost for GitClient {
@@ -114,7 +184,7 @@ impl GitHost for GitClient {
         request
             .progress
             .event(Event::FetchStarted { url: url.clone() });
-        let result = fetch(request);
+        let result = self.fetch_now(request);
         request.progress.event(Event::FetchFinished { url });
         result
     }

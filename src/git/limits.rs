@@ -92,6 +92,11 @@ impl Waiter {
             .ok_or_else(|| io::Error::other("the event loop has ended"))
     }
 
+    /// Makes the event loop known to what is dropped or made while the guard lives.
+    pub(super) fn enter(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
+        self.0.as_ref().map(tokio::runtime::Runtime::enter)
+    }
+
     /// Runs `make` where futures can be made that need the event loop, and waits for its future.
     pub(super) fn wait<F: Future>(
         &self,

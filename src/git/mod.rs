@@ -28,6 +28,7 @@
 
 mod acquire;
 mod advertisement;
+mod cache;
 mod commit;
 mod connection;
 mod failure;
@@ -35,6 +36,7 @@ mod helper;
 mod history;
 mod host;
 mod http;
+mod known_hosts;
 mod limits;
 mod pack;
 mod packet;
@@ -42,7 +44,9 @@ mod process;
 mod push;
 mod receive;
 mod reference;
+mod scan;
 mod search;
+mod secure_shell;
 mod signing;
 mod snapshot;
 mod store;

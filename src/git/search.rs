@@ -103,6 +103,7 @@ impl View<'_, '_> {
                 return Ok(None);
             }
             let target = self.object(id, Kind::Blob)?;
+            self.acquirer.keep(id, &target);
             let Ok(target) = String::from_utf8(target) else {
                 return Ok(None);
             };
@@ -119,12 +120,13 @@ impl View<'_, '_> {
         Ok(Some(done))
     }
 
-    /// Finds the files to look into at or below `under`, and brings them here. `None` when there
-    /// is nothing at that path.
+    /// Finds the files to look into at or below `under`, and brings them here, but for those known
+    /// to hold no marker where `skip_unmarked` says so. `None` when there is nothing at that path.
     pub(super) fn find(
         &mut self,
         under: &TreePath,
         wanted: &(dyn Fn(&TreePath) -> bool + Sync),
+        skip_unmarked: bool,
     ) -> Result<Option<Found>, GitError> {
         let Some(under) = self.resolve(under, true)? else {
             return Ok(None);
@@ -143,6 +145,7 @@ impl View<'_, '_> {
             Some((EntryKind::Link | EntryKind::Submodule, _)) => {}
         }
         let mut blobs: BTreeSet<ObjectId> = found.files.values().copied().collect();
+        blobs.retain(|id| !(skip_unmarked && self.acquirer.is_unmarked(*id)));
         blobs.extend(links.iter().map(|(_, id)| *id));
         self.bring_blobs(&blobs)?;
         let mut targets = BTreeSet::new();
@@ -150,7 +153,9 @@ impl View<'_, '_> {
             found.candidates += 1;
             let target = self.link_target(&path)?;
             if let Some((target, id)) = &target {
-                targets.insert(*id);
+                if !(skip_unmarked && self.acquirer.is_unmarked(*id)) {
+                    targets.insert(*id);
+                }
                 found.files.insert(target.clone(), *id);
             }
             found.links.push(Link {
@@ -188,7 +193,7 @@ impl View<'_, '_> {
         links: &mut Vec<(TreePath, ObjectId)>,
     ) -> Result<(), GitError> {
         if self.missing(id) {
-            self.acquirer.folders(&BTreeSet::from([id]))?;
+            self.acquirer.folders(id)?;
         }
         let mut level = vec![(under.clone(), id)];
         while !level.is_empty() {

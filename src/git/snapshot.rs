@@ -5,18 +5,17 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gix::ObjectId;
-use gix::bstr::ByteSlice as _;
 use gix::objs::Kind;
 
 use super::acquire::{Acquirer, Remote};
+use super::cache::Tip;
 use super::commit::{self, Overlay};
 use super::push::Pushed;
 use super::reference::Resolved;
+use super::scan::Scan;
 use super::search::{Found, View};
 use super::signing;
 use super::store::Store;
@@ -27,9 +26,6 @@ use crate::ports::{
     Snapshot, Tree, TreeError, TreeFile,
 };
 
-/// The most threads that read files at once.
-const THREADS: usize = 8;
-
 /// A fetched revision.
 pub(super) struct GitSnapshot {
     remote: Mutex<Remote>,
@@ -37,6 +33,8 @@ pub(super) struct GitSnapshot {
     overlay: Overlay,
     /// Objects of the overlay that were pushed.
     pushed_objects: usize,
+    /// What is in the store below the last commit that the server has.
+    tip: Tip,
     /// The tree that reads see.
     root: ObjectId,
     resolved: Resolved,
@@ -52,6 +50,7 @@ impl GitSnapshot {
         remote: Remote,
         store: Arc<Store>,
         resolved: Resolved,
+        tip: Tip,
         root: ObjectId,
     ) -> Self {
         Self {
@@ -59,6 +58,7 @@ impl GitSnapshot {
             store,
             overlay: Overlay::default(),
             pushed_objects: 0,
+            tip,
             root,
             ground: resolved.base.1,
             commits: Vec::new(),
@@ -86,54 +86,60 @@ impl GitSnapshot {
         })
     }
 
+    /// Keeps what was pushed, so that the next run finds the branch unchanged.
+    fn keep_pushed(&mut self, head: ObjectId) {
+        let objects = self.overlay.objects(self.pushed_objects);
+        let tip = Tip {
+            commit: head,
+            ..self.tip.clone()
+        };
+        match self.store.keep_pushed(&objects, &tip) {
+            Ok(()) => self.tip = tip,
+            Err(error) => tracing::debug!(%error, "cannot keep the pushed commit in the cache"),
+        }
+    }
+
     fn head_id(&self) -> ObjectId {
         self.commits.last().copied().unwrap_or(self.ground)
     }
 
-    /// Reads the files on several threads and hands over those with the token.
-    fn visit(&self, found: &mut Found, token: &[u8], visit: &(dyn Fn(TreeFile) + Sync)) {
-        let files: Vec<(&TreePath, ObjectId)> =
-            found.files.iter().map(|(path, id)| (path, *id)).collect();
-        let next = AtomicUsize::new(0);
-        let unreadable = Mutex::new(Vec::new());
-        let work = || {
-            let reader = self.store.reader();
-            while let Some((path, id)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let read = match self.overlay.data(*id) {
-                    Some(data) => Ok(data.to_vec()),
-                    None => reader
-                        .find(*id)
-                        .and_then(|found| found.ok_or_else(|| io::ErrorKind::NotFound.into()))
-                        .map(|(_, data)| data),
-                };
-                match read {
-                    Ok(bytes) if bytes.find(token).is_some() => visit(TreeFile {
-                        path: (*path).clone(),
-                        bytes,
-                    }),
-                    Ok(_) => {}
-                    Err(error) => unreadable
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(((*path).clone(), error.to_string())),
-                }
-            }
+    /// Reads the files that a walk found, and hands over those with the token.
+    fn read_files(
+        &self,
+        found: &mut Found,
+        query: &FileQuery<'_>,
+        remembers: bool,
+        visit: &(dyn Fn(TreeFile) + Sync),
+    ) -> Result<(), GitError> {
+        let files: Vec<(TreePath, ObjectId)> = std::mem::take(&mut found.files)
+            .into_iter()
+            .filter(|(_, id)| !(remembers && self.store.is_unmarked(*id)))
+            .collect();
+        let scan = Scan {
+            store: &self.store,
+            overlay: &self.overlay,
+            token: query.token,
+            visit,
         };
-        let threads = std::thread::available_parallelism()
-            .map_or(1, NonZero::get)
-            .min(THREADS)
-            .min(files.len());
-        std::thread::scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut failed = unreadable
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        failed.sort();
-        found.unreadable.extend(failed);
+        let mut scanned = scan.run(&files);
+        if !scanned.failed.is_empty() && self.store.condemn() {
+            // Damaged in the cache, perhaps by a machine that went down: the server has them.
+            let files: Vec<(TreePath, ObjectId)> = std::mem::take(&mut scanned.failed)
+                .into_iter()
+                .map(|(path, id, _)| (path, id))
+                .collect();
+            let ids = files.iter().map(|(_, id)| *id).collect();
+            self.view(|view| view.acquirer.blobs_again(&ids))?;
+            let again = scan.run(&files);
+            scanned.unmarked.extend(again.unmarked);
+            scanned.failed = again.failed;
+        }
+        self.store.remember(query.token, &scanned.unmarked);
+        let failed = scanned.failed.into_iter();
+        found
+            .unreadable
+            .extend(failed.map(|(path, _, error)| (path, error.to_string())));
+        Ok(())
     }
 }
 
@@ -153,11 +159,13 @@ impl Tree for GitSnapshot {
         query: &FileQuery<'_>,
         visit: &(dyn Fn(TreeFile) + Sync),
     ) -> Result<SearchReport, TreeError> {
+        let remembers = self.store.remembers(query.token);
         let mut found = self
-            .view(|view| view.find(query.under, query.wanted))
+            .view(|view| view.find(query.under, query.wanted, remembers))
             .map_err(|error| tree_error(query.under, error))?
             .ok_or_else(|| TreeError::NotFound(query.under.clone()))?;
-        self.visit(&mut found, query.token, visit);
+        self.read_files(&mut found, query, remembers, visit)
+            .map_err(|error| tree_error(query.under, error))?;
         Ok(SearchReport {
             candidates: found.candidates,
             links: found.links,
@@ -246,6 +254,7 @@ impl Snapshot for GitSnapshot {
         drop(remote);
         self.seen
             .insert(format!("refs/heads/{}", request.branch), Some(head));
+        self.keep_pushed(head);
         self.pushed_objects = self.overlay.len();
         self.ground = head;
         self.commits.clear();

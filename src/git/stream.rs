@@ -62,6 +62,9 @@ pub(super) trait Opener: Send {
 
     /// What the other side's last words mean when it closed the stream without an answer.
     fn explain(&self, text: &str, site: &Site) -> Option<GitError>;
+
+    /// Ends what outlives a stream.
+    fn close(&mut self) {}
 }
 
 /// A conversation over streams of one opener.
@@ -80,6 +83,15 @@ impl StreamConnection {
             pipe: None,
             waiter,
         }
+    }
+}
+
+impl Drop for StreamConnection {
+    fn drop(&mut self) {
+        // An ssh channel says goodbye through the event loop when it is dropped.
+        let _inside = self.waiter.enter();
+        self.pipe = None;
+        self.opener.close();
     }
 }
 
@@ -133,7 +145,10 @@ impl Connection for StreamConnection {
         service: Service,
         limits: &'a Limits,
     ) -> Result<Box<dyn Read + 'a>, GitError> {
-        self.pipe = None;
+        {
+            let _inside = self.waiter.enter();
+            self.pipe = None;
+        }
         let pipe = self
             .opener
             .open(service, &self.site, &self.waiter, limits)?;

@@ -13,7 +13,7 @@ use super::connection::{Connection, Service};
 use super::failure::{Site, find_cause};
 use super::limits::Limits;
 use super::packet::{self, Body, GivenUp, Next, Packet, RemoteError, SideBand};
-use super::store::Store;
+use super::store::Objects;
 use crate::ports::GitError;
 
 /// Name of this program in the protocol.
@@ -150,14 +150,15 @@ impl Upload {
         Ok(references)
     }
 
-    /// Fetches one pack into the store. Always one round trip.
+    /// Fetches one pack into the store. Always one round trip. Gives the commits whose parents the
+    /// server left out.
     pub(super) fn fetch(
         &mut self,
         wants: &Wants<'_>,
-        store: &Store,
+        store: &Objects,
         listener: &mut dyn Listener,
         limits: &Limits,
-    ) -> Result<(), FetchFailure> {
+    ) -> Result<Vec<ObjectId>, FetchFailure> {
         self.revive(limits)?;
         let body = self.body(wants);
         let stateless = self.connection.stateless();
@@ -269,10 +270,10 @@ fn receive(
     reader: &mut dyn Read,
     version: Version,
     wants: &Wants<'_>,
-    store: &Store,
+    store: &Objects,
     listener: &mut dyn Listener,
-) -> io::Result<()> {
-    read_sections(reader, version, wants, store)?;
+) -> io::Result<Vec<ObjectId>> {
+    let shallow = read_sections(reader, version, wants)?;
     let mut text = ProgressText::default();
     let listener = RefCell::new(listener);
     let failed = RefCell::new(None);
@@ -291,14 +292,14 @@ fn receive(
     // The reader's own failure is the cause of whatever the index writer made of it.
     match failed.take() {
         Some(error) => Err(error),
-        None => indexed,
+        None => indexed.map(|()| shallow),
     }
 }
 
 fn take_pack(
     pack: &mut dyn std::io::BufRead,
     listener: &RefCell<&mut dyn Listener>,
-    store: &Store,
+    store: &Objects,
     thin: bool,
 ) -> io::Result<()> {
     let (objects, head) = super::pack::read_head(pack)?;
@@ -312,13 +313,13 @@ fn take_pack(
     Ok(())
 }
 
-/// Reads everything before the pack.
+/// Reads everything before the pack. Gives the commits whose parents the server left out.
 fn read_sections(
     reader: &mut dyn Read,
     version: Version,
     wants: &Wants<'_>,
-    store: &Store,
-) -> io::Result<()> {
+) -> io::Result<Vec<ObjectId>> {
+    let mut shallow = Vec::new();
     let mut expects_shallow = wants.deepen.is_some() && version == Version::V0;
     let mut first = true;
     loop {
@@ -354,19 +355,21 @@ fn read_sections(
         }
         let text = String::from_utf8_lossy(line);
         if let Some(id) = text.strip_prefix("shallow ") {
-            store.add_shallow(id)?;
-        } else if let Some(id) = text.strip_prefix("unshallow ") {
-            store.remove_shallow(id)?;
+            let id = ObjectId::from_hex(id.as_bytes()).map_err(|_| {
+                io::Error::new(io::ErrorKind::InvalidData, format!("unexpected id {id:?}"))
+            })?;
+            shallow.push(id);
         } else if text == "packfile" && version == Version::V2 {
-            return Ok(());
+            return Ok(shallow);
         } else if version == Version::V0 && (text == "NAK" || text.starts_with("ACK ")) {
             if !text.ends_with("common") && !text.ends_with("ready") {
-                return Ok(());
+                return Ok(shallow);
             }
         } else if !matches!(
             text.as_ref(),
             "shallow-info" | "acknowledgments" | "wanted-refs" | "NAK" | "ready"
         ) && !text.starts_with("ACK ")
+            && !text.starts_with("unshallow ")
         {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,

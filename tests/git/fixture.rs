@@ -1,5 +1,6 @@
 //! Short ways to fetch, search, edit and push.
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub struct Fetch<'a> {
     pub checkout: CheckoutReference,
     pub push_branch: Option<&'a str>,
     pub path: &'a str,
+    pub cache: Option<&'a Path>,
 }
 
 impl<'a> Fetch<'a> {
@@ -46,6 +48,7 @@ impl<'a> Fetch<'a> {
             checkout: CheckoutReference::Branch(branch.to_owned()),
             push_branch: None,
             path: "",
+            cache: None,
         }
     }
 
@@ -55,11 +58,17 @@ impl<'a> Fetch<'a> {
             checkout,
             push_branch: None,
             path: "",
+            cache: None,
         }
     }
 
     pub fn onto(mut self, branch: &'a str) -> Self {
         self.push_branch = Some(branch);
+        self
+    }
+
+    pub fn cached(mut self, folder: &'a Path) -> Self {
+        self.cache = Some(folder);
         self
     }
 
@@ -69,7 +78,11 @@ impl<'a> Fetch<'a> {
     }
 
     pub fn run(&self) -> Result<Box<dyn Snapshot>, GitError> {
-        GitClient::new().fetch(&FetchRequest {
+        let client = match self.cache {
+            Some(folder) => GitClient::with_cache(folder),
+            None => GitClient::new(),
+        };
+        client.fetch(&FetchRequest {
             source: self.source,
             checkout: &self.checkout,
             push_branch: self.push_branch,
@@ -152,4 +165,15 @@ pub fn small(repositories: &Repositories) -> Repository {
         ],
     );
     repository
+}
+
+/// An error with its causes.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
 }

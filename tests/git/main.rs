@@ -10,7 +10,12 @@
 mod support;
 
 mod basics;
+mod cache;
+mod faults;
 mod fixture;
+mod huge;
+mod logins;
 mod references;
+mod secure_shell;
 mod servers;
 mod signing;

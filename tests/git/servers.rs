@@ -5,22 +5,12 @@ use std::time::Duration;
 use kubectl_imageupdate::ports::{CheckoutReference, GitCredentials, GitError};
 use kubectl_imageupdate::redacted::Redacted;
 
-use crate::fixture::{Fetch, MARKED, edit, paths, push, search, small, source};
+use crate::fixture::{Fetch, MARKED, chain, edit, paths, push, search, small, source};
 use crate::support::git_repository::{Entry, Repositories, Repository, git};
 use crate::support::git_server::{Fault, GitServer, Settings};
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
-}
-
 /// More objects than a repository that is taken whole.
-fn large(repositories: &Repositories) -> Repository {
+pub fn large(repositories: &Repositories) -> Repository {
     let repository = repositories.create("large");
     let files: Vec<(String, String)> = (0..1200)
         .map(|number| {

@@ -46,8 +46,12 @@ pub enum Fault {
         headers: Vec<(&'static str, String)>,
         body: String,
     },
-    /// Serve it, but flip one byte of the reply's body.
-    Corrupt(usize),
+    /// Serve it, but flip bits of the byte so far behind the beginning of a pack.
+    CorruptPack(usize),
+    /// Take it and say nothing until the server stops.
+    Silence,
+    /// Serve it, but say nothing until the server stops.
+    ServeInSilence,
 }
 
 /// The head of a request, for fault hooks.
@@ -82,7 +86,11 @@ pub struct Settings {
     pub bearer: Option<String>,
     /// Answer protocol v0 whatever the client asks for.
     pub old_protocol: bool,
-    /// Allow pushes by these requests only when they carry a login.
+    /// What git is told of the protocol, whatever the client asks for.
+    pub forced_protocol: Option<&'static str>,
+    /// No file can be written any more.
+    pub full_disk: bool,
+    /// Decides about each request whether and how it goes wrong.
     pub faults: Option<Arc<FaultHook>>,
     /// TLS, when wanted.
     pub tls: Option<Arc<rustls::ServerConfig>>,
@@ -257,6 +265,7 @@ fn serve<S: Read + Write>(stream: S, shared: &Shared, connection: usize) -> std:
                 number,
             })
         });
+        let silent = matches!(fault, Some(Fault::Silence | Fault::ServeInSilence));
         let outcome = answer(&mut stream, &request, &settings, fault, &shared.root);
         let status = *outcome.as_ref().unwrap_or(&0);
         shared.log.lock().unwrap().push(Logged {
@@ -269,6 +278,10 @@ fn serve<S: Read + Write>(stream: S, shared: &Shared, connection: usize) -> std:
             authorization: request.header("authorization").map(ToOwned::to_owned),
             protocol: request.header("git-protocol").map(ToOwned::to_owned),
         });
+        if silent {
+            // Until the client gives up, or the server stops and closes the connection.
+            std::io::copy(&mut stream, &mut std::io::sink())?;
+        }
         outcome?;
     }
 }
@@ -357,7 +370,9 @@ fn answer<S: Read + Write>(
         (None, None) => None,
     };
     match &fault {
-        Some(Fault::Refuse) => return Err(std::io::Error::other("refused by the test")),
+        Some(Fault::Refuse | Fault::Silence) => {
+            return Err(std::io::Error::other("refused by the test"));
+        }
         Some(Fault::Answer {
             status,
             content_type,
@@ -403,9 +418,15 @@ fn run_backend(
         .target
         .split_once('?')
         .unwrap_or((&request.target, ""));
-    let mut command = Command::new("git");
+    let mut command = Command::new("sh");
     command
-        .arg("http-backend")
+        .arg("-c")
+        .arg(if settings.full_disk {
+            // The signal would end git before it can say what is wrong.
+            "trap '' XFSZ; ulimit -f 0; exec git http-backend"
+        } else {
+            "exec git http-backend"
+        })
         .env("GIT_PROJECT_ROOT", root)
         .env("GIT_HTTP_EXPORT_ALL", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -433,6 +454,9 @@ fn run_backend(
             None => {}
         }
     }
+    if let Some(protocol) = settings.forced_protocol {
+        command.env("HTTP_GIT_PROTOCOL", protocol);
+    }
     let mut child = command.spawn().expect("git must be installed");
     let mut input = child.stdin.take().unwrap();
     let body = request.body.clone();
@@ -450,7 +474,7 @@ fn run_backend(
             None => headers += &line,
         }
     }
-    let result = if matches!(fault, Some(Fault::LoseReply)) {
+    let result = if matches!(fault, Some(Fault::LoseReply | Fault::ServeInSilence)) {
         std::io::copy(&mut reply, &mut std::io::sink())?;
         Err(std::io::Error::other("reply lost by the test"))
     } else {
@@ -487,8 +511,11 @@ fn copy_chunks(
                 to.flush()?;
                 return Err(std::io::Error::other("reply cut by the test"));
             }
-            Some(Fault::Corrupt(position)) if (passed..passed + count).contains(&position) => {
-                chunk[position - passed] ^= 0x55;
+            Some(Fault::CorruptPack(offset)) => {
+                let start = chunk.windows(4).position(|four| four == b"PACK");
+                if let Some(byte) = start.and_then(|start| chunk.get_mut(start + offset)) {
+                    *byte ^= 0x55;
+                }
             }
             _ => {}
         }

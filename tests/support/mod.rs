@@ -19,3 +19,4 @@ pub mod http;
 pub mod program;
 pub mod registry_server;
 pub mod token_server;
+pub mod ssh_server;

@@ -91,7 +91,7 @@ fn newest<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<&'a Sig
 fn expired(signature: &Signature, created: Timestamp, now: Timestamp) -> bool {
     signature
         .key_expiration_time()
-        .map(|valid| valid.as_secs())
+        .map(pgp::types::Duration::as_secs)
         .filter(|valid| *valid > 0)
         .is_some_and(|valid| {
             u64::from(created.as_secs()) + u64::from(valid) <= u64::from(now.as_secs())
