@@ -271,12 +271,15 @@ impl Context {
     }
 
     fn registry(&self, flags: &RegistryFlags) -> RegistryClient {
-        let absolute = |path: &Option<PathBuf>| {
-            path.as_ref().map(|path| self.environment.absolute(path))
-        };
-        let variables = self.environment.variables().iter().filter_map(|(name, value)| {
-            Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
-        });
+        let absolute =
+            |path: &Option<PathBuf>| path.as_ref().map(|path| self.environment.absolute(path));
+        let variables = self
+            .environment
+            .variables()
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+            });
         RegistryClient::new(RegistrySettings {
             registry_config: absolute(&flags.registry_config),
             registry_ca: absolute(&flags.registry_ca),

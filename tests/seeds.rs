@@ -33,11 +33,21 @@ impl Stage {
         let fleet = repositories.create("fleet");
         let git = GitServer::start(repositories.root(), Settings::default());
         let host = registry.host();
-        let files: Vec<(&str, String)> =
-            files.iter().map(|(path, text)| (*path, text.replace("HOST", &host))).collect();
+        let files: Vec<(&str, String)> = files
+            .iter()
+            .map(|(path, text)| (*path, text.replace("HOST", &host)))
+            .collect();
         fleet.commit("main", "Seed", &files);
-        let stage = Self { program: Program::new(), registry, _repositories: repositories, fleet, git };
-        stage.program.write("objects/git-repository.yaml", &stage.git_repository());
+        let stage = Self {
+            program: Program::new(),
+            registry,
+            _repositories: repositories,
+            fleet,
+            git,
+        };
+        stage
+            .program
+            .write("objects/git-repository.yaml", &stage.git_repository());
         stage
     }
 
@@ -53,12 +63,15 @@ impl Stage {
 
     /// Message, author and committer of the tip of a branch.
     fn tip(&self, branch: &str) -> String {
-        self.fleet.git(&["log", "-1", "--format=%an <%ae>|%cn <%ce>|%B", branch])
+        self.fleet
+            .git(&["log", "-1", "--format=%an <%ae>|%cn <%ce>|%B", branch])
     }
 
     /// The lines that the last commit of a branch changed, by stock git.
     fn changed_lines(&self, branch: &str) -> Vec<String> {
-        let diff = self.fleet.git(&["diff", "--unified=0", &format!("{branch}^"), branch]);
+        let diff = self
+            .fleet
+            .git(&["diff", "--unified=0", &format!("{branch}^"), branch]);
         diff.lines()
             .filter(|line| line.starts_with(['+', '-']))
             .filter(|line| !line.starts_with("+++") && !line.starts_with("---"))
@@ -112,15 +125,28 @@ fn hugoapp(version: &str) {
         .replace("alfonsofortunato/", "HOST/alfonsofortunato/");
     let stage = Stage::new(
         &[("alfonsofortunato/hugo-app", HUGO_TAGS)],
-        &[("hugo-app-manifests/deploy.yaml", &deploy), ("README.md", "# Hugo\n")],
+        &[
+            ("hugo-app-manifests/deploy.yaml", &deploy),
+            ("README.md", "# Hugo\n"),
+        ],
     );
-    for (index, block) in
-        fenced(HUGOAPP, "yaml").iter().filter(|block| block.contains("kind: Image")).enumerate()
+    for (index, block) in fenced(HUGOAPP, "yaml")
+        .iter()
+        .filter(|block| block.contains("kind: Image"))
+        .enumerate()
     {
         let block = block
-            .replace("image: alfonsofortunato/", &format!("image: {}/alfonsofortunato/", stage.registry.host()))
-            .replace("image.toolkit.fluxcd.io/v1beta1", &format!("image.toolkit.fluxcd.io/{version}"));
-        stage.program.write(&format!("objects/{index}.yaml"), &block);
+            .replace(
+                "image: alfonsofortunato/",
+                &format!("image: {}/alfonsofortunato/", stage.registry.host()),
+            )
+            .replace(
+                "image.toolkit.fluxcd.io/v1beta1",
+                &format!("image.toolkit.fluxcd.io/{version}"),
+            );
+        stage
+            .program
+            .write(&format!("objects/{index}.yaml"), &block);
     }
     let answer = stage.program.run(&["reconcile", "-f", "objects"]);
     assert_eq!(answer.code, 0, "{}{}", answer.stdout, answer.stderr);
@@ -137,7 +163,10 @@ fn hugoapp(version: &str) {
     );
     // `.Updated.Images` prints what v1beta1 printed, and the warning offers the rewritten template.
     let author = "moviemaker <furiafc93@gmail.com>";
-    assert_eq!(stage.tip("main").trim_end(), format!("{author}|{author}|{image}:{new}"));
+    assert_eq!(
+        stage.tip("main").trim_end(),
+        format!("{author}|{author}|{image}:{new}")
+    );
     assert!(answer.stderr.contains("Warning:"), "{}", answer.stderr);
     assert!(answer.stderr.contains(".Changed"), "{}", answer.stderr);
 
@@ -156,8 +185,15 @@ fn hugoapp_in_v1() {
     hugoapp("v1");
 }
 
-const PODINFO_TAGS: &[&str] =
-    &["4.0.0", "5.0.0", "5.1.4", "5.2.0", "5.2.1", "6.0.0-rc.1", "latest"];
+const PODINFO_TAGS: &[&str] = &[
+    "4.0.0",
+    "5.0.0",
+    "5.1.4",
+    "5.2.0",
+    "5.2.1",
+    "6.0.0-rc.1",
+    "latest",
+];
 
 /// The kustomization of the text, with markers of this suffix pair; a resource list and a blank
 /// line stand for what a rewrite would damage.
@@ -182,7 +218,10 @@ fn podinfo_objects(stage: &Stage, change: impl Fn(String) -> String) {
             .collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let yaml = stage.program.ok(&words);
-        let name = Path::new(&file).file_name().expect("a file name").to_string_lossy();
+        let name = Path::new(&file)
+            .file_name()
+            .expect("a file name")
+            .to_string_lossy();
         stage.program.write(&format!("objects/{name}"), &yaml);
     }
 }
@@ -190,7 +229,10 @@ fn podinfo_objects(stage: &Stage, change: impl Fn(String) -> String) {
 fn podinfo_stage(name: &str, tag: &str) -> Stage {
     Stage::new(
         &[("stefanprodan/podinfo", PODINFO_TAGS)],
-        &[("clusters/my-cluster/kustomization.yaml", &kustomization(name, tag))],
+        &[(
+            "clusters/my-cluster/kustomization.yaml",
+            &kustomization(name, tag),
+        )],
     )
 }
 
@@ -200,14 +242,20 @@ fn podinfo_from_create_to_the_pushed_commit() {
     podinfo_objects(&stage, |word| word);
     let host = stage.registry.host();
 
-    let tables = stage.program.ok(&["get", "images", "all", "--all-namespaces", "-f", "objects"]);
+    let tables = stage
+        .program
+        .ok(&["get", "images", "all", "--all-namespaces", "-f", "objects"]);
     assert!(tables.contains("imagepolicy/podinfo"), "{tables}");
     assert!(tables.contains("successful scan: found 7 tags"), "{tables}");
     assert!(tables.contains("resolved to 5.2.1"), "{tables}");
 
     let diff = stage.program.run(&["diff", "-f", "objects"]);
     assert_eq!(diff.code, 1, "{}{}", diff.stdout, diff.stderr);
-    assert!(diff.stdout.contains("+  newTag: 5.2.1 # {\"$imagepolicy\""), "{}", diff.stdout);
+    assert!(
+        diff.stdout.contains("+  newTag: 5.2.1 # {\"$imagepolicy\""),
+        "{}",
+        diff.stdout
+    );
     assert!(diff.stdout.contains("5.0.0 -> 5.2.1"), "{}", diff.stdout);
 
     stage.git.take_log();
@@ -218,10 +266,16 @@ fn podinfo_from_create_to_the_pushed_commit() {
     let marker = "# {\"$imagepolicy\": \"flux-system:podinfo:tag\"}";
     assert_eq!(
         stage.changed_lines("main"),
-        [format!("-  newTag: 5.0.0 {marker}"), format!("+  newTag: 5.2.1 {marker}")]
+        [
+            format!("-  newTag: 5.0.0 {marker}"),
+            format!("+  newTag: 5.2.1 {marker}")
+        ]
     );
     let author = "fluxcdbot <fluxcdbot@users.noreply.github.com>";
-    assert_eq!(stage.tip("main").trim_end(), format!("{author}|{author}|5.0.0 -> 5.2.1"));
+    assert_eq!(
+        stage.tip("main").trim_end(),
+        format!("{author}|{author}|5.0.0 -> 5.2.1")
+    );
     let log = stage.registry.log();
     assert!(log.contains("/v2/stefanprodan/podinfo/tags/list"), "{log}");
     assert_eq!(stage.program.run(&["diff", "-f", "objects"]).code, 0);
@@ -232,7 +286,9 @@ fn podinfo_from_create_to_the_pushed_commit() {
 #[test]
 fn podinfo_to_another_push_branch() {
     let stage = podinfo_stage(":name", ":tag");
-    podinfo_objects(&stage, |word| word.replace("--push-branch=main", "--push-branch=updates"));
+    podinfo_objects(&stage, |word| {
+        word.replace("--push-branch=main", "--push-branch=updates")
+    });
     let before = stage.fleet.tip("refs/heads/main");
     stage.program.ok(&["reconcile", "-f", "objects"]);
     assert_eq!(stage.fleet.tip("refs/heads/main"), before);

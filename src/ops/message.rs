@@ -58,22 +58,31 @@ fn changed_file(file: &FileChanges) -> ChangedFile {
             (identifier, changes)
         })
         .collect();
-    ChangedFile { path: file.path.clone(), objects }
+    ChangedFile {
+        path: file.path.clone(),
+        objects,
+    }
 }
 
 fn failure(error: &MessageError) -> Failure {
     match error {
         MessageError::Removed(_) => Failure::stalled("RemovedTemplateField", error.to_string()),
-        MessageError::Parse(_) | MessageError::Run(_) => {
-            Failure::new("GitOperationFailed", format!("failed to update source: {error}"))
-        }
+        MessageError::Parse(_) | MessageError::Run(_) => Failure::new(
+            "GitOperationFailed",
+            format!("failed to update source: {error}"),
+        ),
     }
 }
 
 /// What to tell about an automation's template.
 pub(super) fn notes(job: &Job) -> Vec<Note> {
     updated_warning(&job.template)
-        .map(|text| Note::warning("updated-field", format!("update {}: {text}", job.object.key())))
+        .map(|text| {
+            Note::warning(
+                "updated-field",
+                format!("update {}: {text}", job.object.key()),
+            )
+        })
         .into_iter()
         .collect()
 }
@@ -92,7 +101,9 @@ fn updated_warning(template: &CommitTemplate) -> Option<String> {
 /// warnings, or the error.
 pub fn check_message_template(text: &str) -> Result<Vec<String>, String> {
     let template = CommitTemplate::parse(text).map_err(|error| error.to_string())?;
-    template.render(&sample()).map_err(|error| error.to_string())?;
+    template
+        .render(&sample())
+        .map_err(|error| error.to_string())?;
     Ok(updated_warning(&template).into_iter().collect())
 }
 

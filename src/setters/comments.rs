@@ -42,7 +42,10 @@ pub(super) fn place(text: &str, document: &Document) -> Vec<Placed> {
                     match last {
                         Last::Scalar(scalar) => line_comments.push((scalar, range.clone())),
                         Last::Nothing | Last::Other => {
-                            placed.push(Placed { comment: range.clone(), scalar: None });
+                            placed.push(Placed {
+                                comment: range.clone(),
+                                scalar: None,
+                            });
                         }
                     }
                 }
@@ -51,21 +54,28 @@ pub(super) fn place(text: &str, document: &Document) -> Vec<Placed> {
                 let head = head_comment(text, scalar, &waiting);
                 for comment in waiting.drain(..) {
                     let marks = head.as_ref() == Some(&comment);
-                    placed.push(Placed { comment, scalar: marks.then_some(index) });
+                    placed.push(Placed {
+                        comment,
+                        scalar: marks.then_some(index),
+                    });
                 }
                 last = Last::Scalar(index);
             }
             // The comments above a sequence belong to its first item.
             Piece::Start { sequence: true } => last = Last::Other,
             Piece::Start { sequence: false } | Piece::Alias(_) | Piece::End(_) => {
-                placed.extend(
-                    waiting.drain(..).map(|comment| Placed { comment, scalar: None }),
-                );
+                placed.extend(waiting.drain(..).map(|comment| Placed {
+                    comment,
+                    scalar: None,
+                }));
                 last = Last::Other;
             }
         }
     }
-    placed.extend(waiting.into_iter().map(|comment| Placed { comment, scalar: None }));
+    placed.extend(waiting.into_iter().map(|comment| Placed {
+        comment,
+        scalar: None,
+    }));
     for (index, comment) in line_comments {
         let Some(Piece::Scalar(scalar)) = document.pieces.get(index) else {
             continue;
@@ -75,11 +85,17 @@ pub(super) fn place(text: &str, document: &Document) -> Vec<Placed> {
             && is_behind(text, scalar, &comment);
         if marks {
             // A line comment hides every head comment.
-            for other in placed.iter_mut().filter(|other| other.scalar == Some(index)) {
+            for other in placed
+                .iter_mut()
+                .filter(|other| other.scalar == Some(index))
+            {
                 other.scalar = None;
             }
         }
-        placed.push(Placed { comment, scalar: marks.then_some(index) });
+        placed.push(Placed {
+            comment,
+            scalar: marks.then_some(index),
+        });
     }
     placed.sort_by_key(|placed| placed.comment.start);
     placed
@@ -116,7 +132,10 @@ fn line_start(text: &str, at: usize) -> usize {
 /// Whether nothing but blanks and dashes stand before a comment on its line.
 fn stands_before_node(text: &str, comment: &Range<usize>) -> bool {
     let before = &text[line_start(text, comment.start)..comment.start];
-    before.trim_start_matches('\u{feff}').chars().all(|c| matches!(c, ' ' | '\t' | '-' | '?'))
+    before
+        .trim_start_matches('\u{feff}')
+        .chars()
+        .all(|c| matches!(c, ' ' | '\t' | '-' | '?'))
         && !before.trim_end().ends_with("---")
 }
 
@@ -163,5 +182,8 @@ fn has_blank_line(between: &str) -> bool {
     let mut lines = between.split('\n');
     lines.next();
     let rest: Vec<&str> = lines.collect();
-    rest.len() > 1 && rest[..rest.len() - 1].iter().any(|line| line.trim().is_empty())
+    rest.len() > 1
+        && rest[..rest.len() - 1]
+            .iter()
+            .any(|line| line.trim().is_empty())
 }

@@ -42,7 +42,11 @@ mod tests {
     use super::*;
 
     fn parts(text: &str) -> Vec<&str> {
-        documents(text).unwrap().into_iter().map(|range| &text[range]).collect()
+        documents(text)
+            .unwrap()
+            .into_iter()
+            .map(|range| &text[range])
+            .collect()
     }
 
     #[test]

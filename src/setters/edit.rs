@@ -21,7 +21,10 @@ pub(super) fn edit(text: &str, scalar: &Scalar, value: &str) -> Option<Edit> {
         ScalarStyle::Literal | ScalarStyle::Folded => block_edit(text, scalar, value),
         style => {
             let start = scalar.foreign_tag.unwrap_or(scalar.range.start);
-            Some(Edit { range: start..scalar.range.end, text: spell(value, style, scalar.flow) })
+            Some(Edit {
+                range: start..scalar.range.end,
+                text: spell(value, style, scalar.flow),
+            })
         }
     }
 }
@@ -73,7 +76,10 @@ fn content_start(text: &str, scalar: &Scalar) -> usize {
 fn block_edit(text: &str, scalar: &Scalar, value: &str) -> Option<Edit> {
     let header = block_header(text, scalar)?;
     let header_end = header.end
-        + text[header.end..].find('\n').map(|at| at + 1).unwrap_or(text.len() - header.end);
+        + text[header.end..]
+            .find('\n')
+            .map(|at| at + 1)
+            .unwrap_or(text.len() - header.end);
     let content = &text[scalar.range.clone()];
     let trimmed = content.trim_end_matches(['\n', '\r', ' ', '\t']);
     let end = scalar.range.start + trimmed.len();
@@ -91,7 +97,10 @@ fn block_edit(text: &str, scalar: &Scalar, value: &str) -> Option<Edit> {
     if end < first || first < header_end {
         return None;
     }
-    Some(Edit { range: start..end, text: spell_block(value, &block) })
+    Some(Edit {
+        range: start..end,
+        text: spell_block(value, &block),
+    })
 }
 
 /// The text with all edits; they must not overlap.

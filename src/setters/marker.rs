@@ -72,7 +72,9 @@ impl Marker {
     pub fn warning(&self) -> Option<String> {
         let setter = &self.setter;
         Some(match self.state {
-            MarkerState::Updated | MarkerState::Current | MarkerState::UnreadableFile => return None,
+            MarkerState::Updated | MarkerState::Current | MarkerState::UnreadableFile => {
+                return None;
+            }
             MarkerState::UnknownPolicy => {
                 format!("marker \"{setter}\": there is no such image policy")
             }
@@ -80,7 +82,9 @@ impl Marker {
                 format!("marker \"{setter}\": the image policy is not decided; nothing is written")
             }
             MarkerState::PolicyNotSelected => {
-                format!("marker \"{setter}\": the automation's policySelector leaves the policy out")
+                format!(
+                    "marker \"{setter}\": the automation's policySelector leaves the policy out"
+                )
             }
             MarkerState::OtherNamespace => format!(
                 "marker \"{setter}\": an automation uses policies of its own namespace only"
@@ -136,7 +140,10 @@ pub(super) fn read(comment: &str) -> Reading {
         return mentions();
     };
     // Go reads a null into a map of strings as an empty one.
-    if !fields.values().all(|value| value.is_string() || value.is_null()) {
+    if !fields
+        .values()
+        .all(|value| value.is_string() || value.is_null())
+    {
         return mentions();
     }
     if let Some(setter) = fields.get("$imagepolicy").and_then(Value::as_str) {
@@ -179,7 +186,11 @@ mod tests {
 
     #[track_caller]
     fn assert_setter(comment: &str) {
-        assert_eq!(read(comment), Reading::Setter("ns:p".to_owned()), "{comment}");
+        assert_eq!(
+            read(comment),
+            Reading::Setter("ns:p".to_owned()),
+            "{comment}"
+        );
     }
 
     #[test]
@@ -197,9 +208,15 @@ mod tests {
             "# {'$imagepolicy': 'ns:p'}",
             "# {\"$imagepolicy\": \"ns:p\"} x",
         ] {
-            assert!(matches!(read(malformed), Reading::Malformed(_)), "{malformed}");
+            assert!(
+                matches!(read(malformed), Reading::Malformed(_)),
+                "{malformed}"
+            );
         }
         assert_eq!(read("# null"), Reading::Nothing);
-        assert_eq!(read("# {\"x-k8s-cli\":{\"setter\":{\"name\":\"N\"}}}"), Reading::Nothing);
+        assert_eq!(
+            read("# {\"x-k8s-cli\":{\"setter\":{\"name\":\"N\"}}}"),
+            Reading::Nothing
+        );
     }
 }

@@ -39,10 +39,23 @@ mod tests {
 
     #[test]
     fn candidates_follow_fluxs_file_rules() {
-        for path in ["a.yaml", "b/c.yml", "Kustomization", ".hidden/x.yaml", ".yaml"] {
+        for path in [
+            "a.yaml",
+            "b/c.yml",
+            "Kustomization",
+            ".hidden/x.yaml",
+            ".yaml",
+        ] {
             assert!(is_candidate(&TreePath::clamp(path)), "{path}");
         }
-        for path in ["a.YAML", "a.json", "kustomization", ".git/x.yaml", "x/.git/y.yml", "a.yaml.tpl"] {
+        for path in [
+            "a.YAML",
+            "a.json",
+            "kustomization",
+            ".git/x.yaml",
+            "x/.git/y.yml",
+            "a.yaml.tpl",
+        ] {
             assert!(!is_candidate(&TreePath::clamp(path)), "{path}");
         }
     }

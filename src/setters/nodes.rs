@@ -15,7 +15,9 @@ pub(super) enum Role {
     /// Value of a mapping.
     Value,
     /// Item of a sequence, and whether it is the first.
-    Item { first: bool },
+    Item {
+        first: bool,
+    },
     Root,
 }
 
@@ -66,10 +68,22 @@ struct Frame {
 /// Reads the document at `range` of the file; only the first YAML document in it counts, as in kyaml.
 pub(super) fn read(text: &str, range: &Range<usize>) -> Result<Document, Unfit> {
     let source = &text[range.clone()];
-    let unfit = |at: usize, reason: &str| Unfit { at: range.start + at, reason: reason.to_owned() };
-    let bom = if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let unfit = |at: usize, reason: &str| Unfit {
+        at: range.start + at,
+        reason: reason.to_owned(),
+    };
+    let bom = if source.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
     let base = range.start + bom;
-    let mut builder = Builder { base, frames: Vec::new(), path: Vec::new(), pieces: Vec::new() };
+    let mut builder = Builder {
+        base,
+        frames: Vec::new(),
+        path: Vec::new(),
+        pieces: Vec::new(),
+    };
     let mut parser = Parser::new_from_str(&source[bom..]);
     loop {
         let (event, span) = match parser.next_event() {
@@ -85,16 +99,28 @@ pub(super) fn read(text: &str, range: &Range<usize>) -> Result<Document, Unfit> 
         if matches!(event, Event::DocumentEnd) {
             break;
         }
-        let tag_start = span.tag_start.as_ref().and_then(granit_parser::Marker::byte_offset);
+        let tag_start = span
+            .tag_start
+            .as_ref()
+            .and_then(granit_parser::Marker::byte_offset);
         builder.event(event, bytes, tag_start);
     }
-    builder.check().map_err(|(at, reason)| Unfit { at, reason })?;
-    Ok(Document { pieces: builder.pieces })
+    builder
+        .check()
+        .map_err(|(at, reason)| Unfit { at, reason })?;
+    Ok(Document {
+        pieces: builder.pieces,
+    })
 }
 
 /// The parser's message without its own place.
 fn reason(message: &str) -> String {
-    message.split(" at byte ").next().and_then(|m| m.split(" at line ").next()).unwrap_or(message).to_owned()
+    message
+        .split(" at byte ")
+        .next()
+        .and_then(|m| m.split(" at line ").next())
+        .unwrap_or(message)
+        .to_owned()
 }
 
 struct Builder {
@@ -201,19 +227,32 @@ impl Builder {
     /// What kyaml refuses although it parses: documents that are no mapping, and `metadata` that is
     /// none.
     fn check(&self) -> Result<(), (usize, String)> {
-        let mut first = self.pieces.iter().filter(|piece| !matches!(piece, Piece::Comment(_)));
+        let mut first = self
+            .pieces
+            .iter()
+            .filter(|piece| !matches!(piece, Piece::Comment(_)));
         match first.next() {
             None | Some(Piece::Start { sequence: false }) => {}
             Some(Piece::Scalar(scalar)) if is_null(scalar) => {}
             Some(Piece::Start { sequence: true }) => {
-                return Err((self.base, "the document is a sequence, not a mapping".to_owned()));
+                return Err((
+                    self.base,
+                    "the document is a sequence, not a mapping".to_owned(),
+                ));
             }
             Some(_) => {
-                return Err((self.base, "the document is a scalar, not a mapping".to_owned()));
+                return Err((
+                    self.base,
+                    "the document is a scalar, not a mapping".to_owned(),
+                ));
             }
         }
         let mut after_metadata = None;
-        for piece in self.pieces.iter().filter(|piece| !matches!(piece, Piece::Comment(_))) {
+        for piece in self
+            .pieces
+            .iter()
+            .filter(|piece| !matches!(piece, Piece::Comment(_)))
+        {
             if let Some(at) = after_metadata.take() {
                 let fits = match piece {
                     Piece::Start { sequence } => !sequence,

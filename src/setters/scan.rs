@@ -87,7 +87,12 @@ pub fn scan_file(path: &TreePath, bytes: &[u8], table: &SetterTable) -> FileOutc
             return refused(&lossy, at, "the file is not UTF-8");
         }
     };
-    let mut file = File { text, table, kustomization: is_kustomization(path), ..File::new(text, table) };
+    let mut file = File {
+        text,
+        table,
+        kustomization: is_kustomization(path),
+        ..File::new(text, table)
+    };
     match file.scan() {
         Ok(()) => file.finish(),
         Err(Unfit { at, reason }) => refused(text, at, &reason),
@@ -119,7 +124,11 @@ fn refused(text: &str, at: usize, reason: &str) -> FileOutcome {
     }
     FileOutcome {
         markers,
-        refusal: Some(Refusal { line, column, reason: reason.to_owned() }),
+        refusal: Some(Refusal {
+            line,
+            column,
+            reason: reason.to_owned(),
+        }),
         ..FileOutcome::default()
     }
 }
@@ -137,7 +146,10 @@ fn position(text: &str, at: usize) -> (usize, usize) {
 }
 
 fn is_kustomization(path: &TreePath) -> bool {
-    matches!(path.file_name(), "kustomization.yaml" | "kustomization.yml" | "Kustomization")
+    matches!(
+        path.file_name(),
+        "kustomization.yaml" | "kustomization.yml" | "Kustomization"
+    )
 }
 
 /// A file under work.
@@ -227,7 +239,15 @@ impl<'t> File<'t> {
 
     fn note(&mut self, at: usize, setter: String, state: MarkerState) {
         let (line, column) = position(self.text, at);
-        let marker = Marker { line, column, setter, state, old: None, new: None, right: None };
+        let marker = Marker {
+            line,
+            column,
+            setter,
+            state,
+            old: None,
+            new: None,
+            right: None,
+        };
         self.markers.push((at, marker));
     }
 
@@ -328,15 +348,30 @@ impl<'t> File<'t> {
             name: text("name"),
             changes: Vec::new(),
         };
-        let change =
-            Change { setter: setter.to_owned(), old: scalar.value.clone(), new: value.to_owned() };
+        let change = Change {
+            setter: setter.to_owned(),
+            old: scalar.value.clone(),
+            new: value.to_owned(),
+        };
         let same = self.changes.iter_mut().find(|changes| {
-            (&changes.api_version, &changes.kind, &changes.namespace, &changes.name)
-                == (&wanted.api_version, &wanted.kind, &wanted.namespace, &wanted.name)
+            (
+                &changes.api_version,
+                &changes.kind,
+                &changes.namespace,
+                &changes.name,
+            ) == (
+                &wanted.api_version,
+                &wanted.kind,
+                &wanted.namespace,
+                &wanted.name,
+            )
         });
         match same {
             Some(changes) => changes.changes.push(change),
-            None => self.changes.push(ObjectChanges { changes: vec![change], ..wanted }),
+            None => self.changes.push(ObjectChanges {
+                changes: vec![change],
+                ..wanted
+            }),
         }
     }
 
@@ -362,7 +397,10 @@ impl<'t> File<'t> {
             if known.contains(&start) {
                 continue;
             }
-            let line = self.text[start..range.end].lines().next().unwrap_or_default();
+            let line = self.text[start..range.end]
+                .lines()
+                .next()
+                .unwrap_or_default();
             if let Reading::Setter(setter) = read_comment(line) {
                 self.note(start, setter, MarkerState::Misplaced);
             }
@@ -406,7 +444,11 @@ impl ObjectScope {
             matches!(piece, Piece::Scalar(scalar)
                 if scalar.role == Role::Key && scalar.path == ["items"])
         });
-        if single && list && items { Self::Items } else { Self::Document }
+        if single && list && items {
+            Self::Items
+        } else {
+            Self::Document
+        }
     }
 
     /// The path of the object that a scalar belongs to; of a list only the items are looked at.

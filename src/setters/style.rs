@@ -56,7 +56,14 @@ pub(super) struct Block<'t> {
 
 /// The spelling of a block scalar: header, comment, one line.
 pub(super) fn spell_block(value: &str, block: &Block<'_>) -> String {
-    let digit: String = block.indicator.chars().filter(char::is_ascii_digit).collect();
+    let digit: String = block
+        .indicator
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
     let kind = &block.indicator[..1];
-    format!("{kind}{digit}-{}{}{value}", block.header_rest, block.indentation)
+    format!(
+        "{kind}{digit}-{}{}{value}",
+        block.header_rest, block.indentation
+    )
 }

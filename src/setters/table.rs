@@ -81,7 +81,10 @@ impl SetterTable {
     /// defines no setters (rule D4); see [`SetterTable::invalid`]. Of two setters of one text the
     /// last counts.
     pub fn new(namespace: &str, policies: impl IntoIterator<Item = SetterPolicy>) -> Self {
-        let mut table = Self { namespace: namespace.to_owned(), ..Self::default() };
+        let mut table = Self {
+            namespace: namespace.to_owned(),
+            ..Self::default()
+        };
         for policy in policies {
             let key = format!("{}:{}", policy.namespace, policy.name);
             match policy.state {
@@ -104,7 +107,8 @@ impl SetterTable {
             image.push_str(&digest);
         }
         if validate_reference(&image).is_err() {
-            self.invalid.push(format!("{key}: {image:?} is no image reference"));
+            self.invalid
+                .push(format!("{key}: {image:?} is no image reference"));
             self.others.insert(key.to_owned(), SetterState::Undecided);
             return;
         }
@@ -115,7 +119,8 @@ impl SetterTable {
             (":digest", digest, Part::Digest),
         ];
         for (suffix, value, part) in parts {
-            self.setters.insert(format!("{key}{suffix}"), Setter { value, part });
+            self.setters
+                .insert(format!("{key}{suffix}"), Setter { value, part });
         }
     }
 
@@ -127,7 +132,10 @@ impl SetterTable {
     /// What a marker's text names.
     pub(super) fn look_up(&self, text: &str) -> Lookup<'_> {
         match self.setters.get(text) {
-            Some(Setter { value, part: Part::Digest }) if value.is_empty() => Lookup::NoDigest,
+            Some(Setter {
+                value,
+                part: Part::Digest,
+            }) if value.is_empty() => Lookup::NoDigest,
             Some(Setter { value, part }) => Lookup::Value(value, *part),
             None => self.explain(text),
         }
@@ -142,7 +150,9 @@ impl SetterTable {
         };
         let valid = |text: &str| {
             !text.is_empty()
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+                && text
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
         };
         if !valid(namespace) || !valid(name) {
             return Lookup::Malformed;

@@ -107,7 +107,10 @@ impl CommitTemplate {
         } else {
             Some(Template::parse(NAME, text).map_err(MessageError::Parse)?)
         };
-        Ok(Self { template, text: text.to_owned() })
+        Ok(Self {
+            template,
+            text: text.to_owned(),
+        })
     }
 
     /// Whether the template uses `.Updated`, which the controller no longer has.
@@ -122,7 +125,10 @@ impl CommitTemplate {
             .replace(".Updated.Images", ".Changed.Changes")
             .replace(".Updated.Objects", ".Changed.Objects")
             .replace(".Updated.Files", ".Changed.FileChanges")
-            .replace("{{range .Changed.Changes}}{{println .}}{{end}}", "{{range .Changed.Changes}}{{println .NewValue}}{{end}}")
+            .replace(
+                "{{range .Changed.Changes}}{{println .}}{{end}}",
+                "{{range .Changed.Changes}}{{println .NewValue}}{{end}}",
+            )
     }
 
     /// The message for some changes.
@@ -153,14 +159,23 @@ struct TemplateData {
 
 impl TemplateData {
     fn new(data: &CommitData) -> Self {
-        let automation = struct_of("types.NamespacedName", vec![
-            ("Namespace", Value::string(&data.namespace)),
-            ("Name", Value::string(&data.name)),
-        ]);
+        let automation = struct_of(
+            "types.NamespacedName",
+            vec![
+                ("Namespace", Value::string(&data.namespace)),
+                ("Name", Value::string(&data.name)),
+            ],
+        );
         let string = format!("{}/{}", data.namespace, data.name);
-        let automation = Struct { string: Some(string), ..automation };
+        let automation = Struct {
+            string: Some(string),
+            ..automation
+        };
         let values = data.values.as_ref().map(|values| {
-            values.iter().map(|(key, value)| (Value::string(key), Value::string(value))).collect()
+            values
+                .iter()
+                .map(|(key, value)| (Value::string(key), Value::string(value)))
+                .collect()
         });
         Self {
             automation: automation.into(),
@@ -206,7 +221,12 @@ struct Struct {
 }
 
 fn struct_of(name: &'static str, fields: Vec<(&'static str, Value)>) -> Struct {
-    Struct { name, fields, methods: Vec::new(), string: None }
+    Struct {
+        name,
+        fields,
+        methods: Vec::new(),
+        string: None,
+    }
 }
 
 impl From<Struct> for Value {
@@ -227,7 +247,9 @@ impl Object for Struct {
             }
         }
         let all = self.fields.iter().chain(&self.methods);
-        all.into_iter().find(|(known, _)| *known == name).map(|(_, value)| Ok(value.clone()))
+        all.into_iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| Ok(value.clone()))
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
@@ -240,11 +262,14 @@ impl Object for Struct {
 }
 
 fn change_value(change: &Change) -> Value {
-    struct_of("update.Change", vec![
-        ("OldValue", Value::string(&change.old)),
-        ("NewValue", Value::string(&change.new)),
-        ("Setter", Value::string(&change.setter)),
-    ])
+    struct_of(
+        "update.Change",
+        vec![
+            ("OldValue", Value::string(&change.old)),
+            ("NewValue", Value::string(&change.new)),
+            ("Setter", Value::string(&change.setter)),
+        ],
+    )
     .into()
 }
 
@@ -254,13 +279,20 @@ fn identifier_value(object: &ObjectIdentifier) -> Value {
         "{{{{{{{} {}}} {{{} {}}}}}}}",
         object.api_version, object.kind, object.name, object.namespace
     );
-    let fields = struct_of("update.ObjectIdentifier", vec![
-        ("APIVersion", Value::string(&object.api_version)),
-        ("Kind", Value::string(&object.kind)),
-        ("Name", Value::string(&object.name)),
-        ("Namespace", Value::string(&object.namespace)),
-    ]);
-    Identifier { inner: fields, text }.into()
+    let fields = struct_of(
+        "update.ObjectIdentifier",
+        vec![
+            ("APIVersion", Value::string(&object.api_version)),
+            ("Kind", Value::string(&object.kind)),
+            ("Name", Value::string(&object.name)),
+            ("Namespace", Value::string(&object.namespace)),
+        ],
+    );
+    Identifier {
+        inner: fields,
+        text,
+    }
+    .into()
 }
 
 /// An identifier: like a struct, with another printed form and no `String` method.
@@ -301,7 +333,10 @@ fn object_changes(changes: &ByObject) -> Value {
         .iter()
         .map(|(object, changes)| {
             let list = changes.iter().map(change_value).collect();
-            (identifier_value(object), Value::List(Arc::new(list), "update.Change"))
+            (
+                identifier_value(object),
+                Value::List(Arc::new(list), "update.Change"),
+            )
         })
         .collect();
     Value::Map(Arc::new(entries), "update.ObjectChanges")
@@ -313,7 +348,9 @@ fn changed(data: &CommitData) -> Value {
     let mut by_file: BTreeMap<&str, ByObject> = BTreeMap::new();
     for file in &data.files {
         for (object, changes) in &file.objects {
-            all.entry(object.clone()).or_default().extend(changes.iter().cloned());
+            all.entry(object.clone())
+                .or_default()
+                .extend(changes.iter().cloned());
             by_file
                 .entry(&file.path)
                 .or_default()
@@ -348,18 +385,27 @@ fn updated(data: &CommitData) -> Value {
     let image_of = |change: &Change| {
         data.images.iter().find(|image| {
             let key = format!("{}:{}", image.namespace, image.policy);
-            change.setter == key || change.setter.strip_prefix(&key).is_some_and(|r| r.starts_with(':'))
+            change.setter == key
+                || change
+                    .setter
+                    .strip_prefix(&key)
+                    .is_some_and(|r| r.starts_with(':'))
         })
     };
     let mut images: Vec<&UpdatedImage> = Vec::new();
-    let mut files: BTreeMap<&str, BTreeMap<&ObjectIdentifier, Vec<&UpdatedImage>>> = BTreeMap::new();
+    let mut files: BTreeMap<&str, BTreeMap<&ObjectIdentifier, Vec<&UpdatedImage>>> =
+        BTreeMap::new();
     for file in &data.files {
         for (object, changes) in &file.objects {
             for image in changes.iter().filter_map(image_of) {
                 if !images.contains(&image) {
                     images.push(image);
                 }
-                let list = files.entry(&file.path).or_default().entry(object).or_default();
+                let list = files
+                    .entry(&file.path)
+                    .or_default()
+                    .entry(object)
+                    .or_default();
                 if !list.contains(&image) {
                     list.push(image);
                 }
@@ -367,14 +413,20 @@ fn updated(data: &CommitData) -> Value {
         }
     }
     let list = |images: &[&UpdatedImage]| {
-        Value::List(Arc::new(images.iter().map(|image| image_value(image)).collect()), "update.ImageRef")
+        Value::List(
+            Arc::new(images.iter().map(|image| image_value(image)).collect()),
+            "update.ImageRef",
+        )
     };
     let map = |objects: &BTreeMap<&ObjectIdentifier, Vec<&UpdatedImage>>| {
         let entries = objects
             .iter()
             .map(|(object, images)| (identifier_value(object), list(images)))
             .collect();
-        Value::Map(Arc::new(entries), "map[update.ObjectIdentifier][]update.ImageRef")
+        Value::Map(
+            Arc::new(entries),
+            "map[update.ObjectIdentifier][]update.ImageRef",
+        )
     };
     let mut all: BTreeMap<&ObjectIdentifier, Vec<&UpdatedImage>> = BTreeMap::new();
     for (object, images) in files.values().flatten() {
@@ -413,10 +465,13 @@ fn image_value(image: &UpdatedImage) -> Value {
     };
     let policy = Struct {
         string: Some(format!("{}/{}", image.namespace, image.policy)),
-        ..struct_of("types.NamespacedName", vec![
-            ("Namespace", Value::string(&image.namespace)),
-            ("Name", Value::string(&image.policy)),
-        ])
+        ..struct_of(
+            "types.NamespacedName",
+            vec![
+                ("Namespace", Value::string(&image.namespace)),
+                ("Name", Value::string(&image.policy)),
+            ],
+        )
     };
     Struct {
         methods: vec![

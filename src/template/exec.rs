@@ -55,7 +55,9 @@ impl Run<'_> {
     /// Go's place and context of an error at run time.
     fn fail(&self, at: usize, context: &str, message: &str) -> TemplateError {
         let text = &self.tree.text;
-        let start = text[..at.min(text.len())].rfind('\n').map_or(0, |at| at + 1);
+        let start = text[..at.min(text.len())]
+            .rfind('\n')
+            .map_or(0, |at| at + 1);
         let column = at.saturating_sub(start);
         TemplateError::new(format!(
             "template: {}:{}:{column}: executing {} at <{context}>: {message}",
@@ -150,12 +152,17 @@ impl Run<'_> {
             Value::List(items, _) => items
                 .iter()
                 .enumerate()
-                .map(|(at, item)| (Value::Int(i64::try_from(at).unwrap_or(i64::MAX)), item.clone()))
+                .map(|(at, item)| {
+                    (
+                        Value::Int(i64::try_from(at).unwrap_or(i64::MAX)),
+                        item.clone(),
+                    )
+                })
                 .collect(),
             Value::Map(entries, _) => entries.to_vec(),
-            Value::Int(count) => {
-                (0..*count.min(&1_000_000)).map(|at| (Value::Int(at), Value::Int(at))).collect()
-            }
+            Value::Int(count) => (0..*count.min(&1_000_000))
+                .map(|at| (Value::Int(at), Value::Int(at)))
+                .collect(),
             Value::Nil | Value::Missing => Vec::new(),
             other => {
                 let message = format!("range can't iterate over {}", format::plain(other));
@@ -189,7 +196,12 @@ impl Run<'_> {
 
     fn set(&mut self, name: &str, value: Value, assigns: bool) {
         if assigns {
-            if let Some(slot) = self.variables.iter_mut().rev().find(|(known, _)| known == name) {
+            if let Some(slot) = self
+                .variables
+                .iter_mut()
+                .rev()
+                .find(|(known, _)| known == name)
+            {
                 slot.1 = value;
                 return;
             }
@@ -218,7 +230,8 @@ impl Run<'_> {
             Some(pipe) => self.pipe(pipe, dot)?,
             None => Value::Nil,
         };
-        let variables = std::mem::replace(&mut self.variables, vec![("$".to_owned(), data.clone())]);
+        let variables =
+            std::mem::replace(&mut self.variables, vec![("$".to_owned(), data.clone())]);
         let outer = std::mem::replace(&mut self.template, name.to_owned());
         self.depth += 1;
         let flow = self.statements(body, &data);
@@ -333,10 +346,8 @@ impl Run<'_> {
                     Some(Ok(value)) => value,
                     Some(Err(message)) => return Err(self.fail(node.at, &context(node), &message)),
                     None => {
-                        let message = format!(
-                            "can't evaluate field {name} in type {}",
-                            object.type_name()
-                        );
+                        let message =
+                            format!("can't evaluate field {name} in type {}", object.type_name());
                         return Err(self.fail(node.at, &context(node), &message));
                     }
                 },
@@ -345,7 +356,8 @@ impl Run<'_> {
                     .find(|(key, _)| matches!(key, Value::String(text) if **text == **name))
                     .map_or(Value::Missing, |(_, value)| value.clone()),
                 Value::Nil | Value::Missing => {
-                    let message = format!("nil data; no entry for key {}", crate::semver::quote(name));
+                    let message =
+                        format!("nil data; no entry for key {}", crate::semver::quote(name));
                     return Err(self.fail(node.at, &context(node), &message));
                 }
                 other => {

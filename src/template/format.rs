@@ -130,7 +130,10 @@ pub(super) fn printf(format: &str, values: &[Value]) -> String {
             while let Some(digit) = characters.next_if(char::is_ascii_digit) {
                 digits.push(digit);
             }
-            digits.parse::<usize>().ok().map(|width| width.min(1_000_000))
+            digits
+                .parse::<usize>()
+                .ok()
+                .map(|width| width.min(1_000_000))
         };
         directive.width = number(&mut characters);
         if characters.next_if_eq(&'.').is_some() {

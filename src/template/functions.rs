@@ -6,16 +6,65 @@ use std::sync::Arc;
 use super::format;
 use super::value::Value;
 
-const KEYWORDS: &[&str] =
-    &["break", "block", "continue", "define", "else", "end", "if", "range", "nil", "template", "with"];
+const KEYWORDS: &[&str] = &[
+    "break", "block", "continue", "define", "else", "end", "if", "range", "nil", "template", "with",
+];
 
 /// Go's built-in functions and the string functions of sprig that messages use.
 const FUNCTIONS: &[&str] = &[
-    "and", "or", "not", "len", "index", "print", "printf", "println", "html", "js", "urlquery", "eq",
-    "ne", "lt", "le", "gt", "ge", "lower", "upper", "trim", "trimPrefix", "trimSuffix", "contains",
-    "hasPrefix", "hasSuffix", "replace", "quote", "squote", "default", "toString", "join", "splitList",
-    "first", "last", "trunc", "indent", "nindent", "title", "repeat", "empty", "sha256sum", "sha1sum",
-    "list", "add", "sub", "mul", "base", "dir", "nospace", "ternary", "coalesce", "cat", "toJson",
+    "and",
+    "or",
+    "not",
+    "len",
+    "index",
+    "print",
+    "printf",
+    "println",
+    "html",
+    "js",
+    "urlquery",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "lower",
+    "upper",
+    "trim",
+    "trimPrefix",
+    "trimSuffix",
+    "contains",
+    "hasPrefix",
+    "hasSuffix",
+    "replace",
+    "quote",
+    "squote",
+    "default",
+    "toString",
+    "join",
+    "splitList",
+    "first",
+    "last",
+    "trunc",
+    "indent",
+    "nindent",
+    "title",
+    "repeat",
+    "empty",
+    "sha256sum",
+    "sha1sum",
+    "list",
+    "add",
+    "sub",
+    "mul",
+    "base",
+    "dir",
+    "nospace",
+    "ternary",
+    "coalesce",
+    "cat",
+    "toJson",
 ];
 
 pub(super) fn is_keyword(word: &str) -> bool {
@@ -59,8 +108,14 @@ fn need(name: &str, count: usize) -> Result<(), String> {
     if (least..=most).contains(&count) {
         return Ok(());
     }
-    let want = if most == usize::MAX { format!("at least {least}") } else { least.to_string() };
-    Err(format!("wrong number of args for {name}: want {want} got {count}"))
+    let want = if most == usize::MAX {
+        format!("at least {least}")
+    } else {
+        least.to_string()
+    };
+    Err(format!(
+        "wrong number of args for {name}: want {want} got {count}"
+    ))
 }
 
 fn length(value: &Value) -> Result<Value, String> {
@@ -68,8 +123,15 @@ fn length(value: &Value) -> Result<Value, String> {
         Value::String(text) => text.len(),
         Value::List(items, _) => items.len(),
         Value::Map(entries, _) => entries.len(),
-        Value::Nil | Value::Missing => return Err("error calling len: len of nil pointer".to_owned()),
-        other => return Err(format!("error calling len: len of type {}", other.type_name())),
+        Value::Nil | Value::Missing => {
+            return Err("error calling len: len of nil pointer".to_owned());
+        }
+        other => {
+            return Err(format!(
+                "error calling len: len of type {}",
+                other.type_name()
+            ));
+        }
     };
     Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
 }
@@ -134,7 +196,11 @@ fn ordered(name: &str, left: &Value, right: &Value) -> Result<Value, String> {
         (Value::Float(left), Value::Float(right)) => {
             left.partial_cmp(right).unwrap_or(Ordering::Greater)
         }
-        _ => return Err(format!("error calling {name}: incompatible types for comparison")),
+        _ => {
+            return Err(format!(
+                "error calling {name}: incompatible types for comparison"
+            ));
+        }
     };
     Ok(Value::Bool(match name {
         "lt" => order.is_lt(),
@@ -195,7 +261,9 @@ fn sprig(name: &str, arguments: &[Value]) -> Result<Value, String> {
     let string = |text: String| Ok(Value::string(&text));
     let number = |index: usize| match arguments.get(index) {
         Some(Value::Int(number)) => *number,
-        Some(Value::Float(number)) if number.is_finite() => format!("{number:.0}").parse().unwrap_or(0),
+        Some(Value::Float(number)) if number.is_finite() => {
+            format!("{number:.0}").parse().unwrap_or(0)
+        }
         Some(other) => format::plain(other).parse().unwrap_or(0),
         None => 0,
     };
@@ -206,11 +274,21 @@ fn sprig(name: &str, arguments: &[Value]) -> Result<Value, String> {
         "trim" => string(subject().trim().to_owned()),
         "trimPrefix" => {
             let subject = subject();
-            string(subject.strip_prefix(&text(0)).unwrap_or(&subject).to_owned())
+            string(
+                subject
+                    .strip_prefix(&text(0))
+                    .unwrap_or(&subject)
+                    .to_owned(),
+            )
         }
         "trimSuffix" => {
             let subject = subject();
-            string(subject.strip_suffix(&text(0)).unwrap_or(&subject).to_owned())
+            string(
+                subject
+                    .strip_suffix(&text(0))
+                    .unwrap_or(&subject)
+                    .to_owned(),
+            )
         }
         "contains" => Ok(Value::Bool(subject().contains(&text(0)))),
         "hasPrefix" => Ok(Value::Bool(subject().starts_with(&text(0)))),
@@ -223,14 +301,27 @@ fn sprig(name: &str, arguments: &[Value]) -> Result<Value, String> {
             let default = arguments.first().cloned().unwrap_or(Value::Nil);
             Ok(if given.truth() { given } else { default })
         }
-        "coalesce" => Ok(arguments.iter().find(|v| v.truth()).cloned().unwrap_or(Value::Nil)),
+        "coalesce" => Ok(arguments
+            .iter()
+            .find(|v| v.truth())
+            .cloned()
+            .unwrap_or(Value::Nil)),
         "empty" => Ok(Value::Bool(!arguments.last().is_some_and(Value::truth))),
         "ternary" => {
             let yes = arguments.last().is_some_and(Value::truth);
-            Ok(arguments.get(usize::from(!yes)).cloned().unwrap_or(Value::Nil))
+            Ok(arguments
+                .get(usize::from(!yes))
+                .cloned()
+                .unwrap_or(Value::Nil))
         }
         "toString" => string(subject()),
-        "cat" => string(arguments.iter().map(format::plain).collect::<Vec<_>>().join(" ")),
+        "cat" => string(
+            arguments
+                .iter()
+                .map(format::plain)
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
         "nospace" => string(subject().chars().filter(|c| !c.is_whitespace()).collect()),
         "join" => string(strings(arguments.last()).join(&text(0))),
         "splitList" => {
@@ -253,11 +344,20 @@ fn sprig(name: &str, arguments: &[Value]) -> Result<Value, String> {
         }
         "sha256sum" => string(hash::<sha2::Sha256>(&subject())),
         "sha1sum" => string(hash::<sha1::Sha1>(&subject())),
-        "add" => Ok(Value::Int((0..arguments.len()).map(number).fold(0, i64::wrapping_add))),
+        "add" => Ok(Value::Int(
+            (0..arguments.len()).map(number).fold(0, i64::wrapping_add),
+        )),
         "sub" => Ok(Value::Int(number(0).wrapping_sub(number(1)))),
-        "mul" => Ok(Value::Int((0..arguments.len()).map(number).fold(1, i64::wrapping_mul))),
+        "mul" => Ok(Value::Int(
+            (0..arguments.len()).map(number).fold(1, i64::wrapping_mul),
+        )),
         "base" => string(subject().rsplit('/').next().unwrap_or_default().to_owned()),
-        "dir" => string(subject().rsplit_once('/').map_or(".", |(dir, _)| dir).to_owned()),
+        "dir" => string(
+            subject()
+                .rsplit_once('/')
+                .map_or(".", |(dir, _)| dir)
+                .to_owned(),
+        ),
         "toJson" => string(to_json(arguments.last())),
         _ => Err(format!("error calling {name}: unknown function")),
     }
@@ -284,15 +384,25 @@ fn end_of(name: &str, value: Option<&Value>) -> Value {
     let Some(Value::List(items, _)) = value else {
         return Value::Nil;
     };
-    let item = if name == "first" { items.first() } else { items.last() };
+    let item = if name == "first" {
+        items.first()
+    } else {
+        items.last()
+    };
     item.cloned().unwrap_or(Value::Nil)
 }
 
 fn truncate(text: &str, count: i64) -> String {
     let length = text.len();
-    let cut = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX).min(length);
+    let cut = usize::try_from(count.unsigned_abs())
+        .unwrap_or(usize::MAX)
+        .min(length);
     let bytes = text.as_bytes();
-    let part = if count < 0 { &bytes[length - cut..] } else { &bytes[..cut] };
+    let part = if count < 0 {
+        &bytes[length - cut..]
+    } else {
+        &bytes[..cut]
+    };
     String::from_utf8_lossy(part).into_owned()
 }
 
@@ -305,7 +415,11 @@ fn title(text: &str) -> String {
     let mut start = true;
     text.chars()
         .map(|character| {
-            let shown = if start { character.to_uppercase().next().unwrap_or(character) } else { character };
+            let shown = if start {
+                character.to_uppercase().next().unwrap_or(character)
+            } else {
+                character
+            };
             start = character.is_whitespace();
             shown
         })
@@ -313,7 +427,10 @@ fn title(text: &str) -> String {
 }
 
 fn hash<D: sha2::Digest>(text: &str) -> String {
-    D::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    D::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn to_json(value: Option<&Value>) -> String {
@@ -324,7 +441,11 @@ fn to_json(value: Option<&Value>) -> String {
             Value::Int(value) => (*value).into(),
             Value::Float(value) => (*value).into(),
             Value::String(text) => text.to_string().into(),
-            Value::List(items, _) => items.iter().map(convert).collect::<Option<Vec<_>>>()?.into(),
+            Value::List(items, _) => items
+                .iter()
+                .map(convert)
+                .collect::<Option<Vec<_>>>()?
+                .into(),
             Value::Map(entries, _) => {
                 let mut object = serde_json::Map::new();
                 for (key, value) in entries.iter() {
@@ -344,5 +465,8 @@ fn to_json(value: Option<&Value>) -> String {
             }
         })
     }
-    value.and_then(convert).map(|json| json.to_string()).unwrap_or_default()
+    value
+        .and_then(convert)
+        .map(|json| json.to_string())
+        .unwrap_or_default()
 }

@@ -38,9 +38,17 @@ pub(super) enum Kind {
 
 /// The tokens of a template; the last one is `End` or `Error`, whose text is the message.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
-    let mut lexer = Lexer { text, at: 0, tokens: Vec::new() };
+    let mut lexer = Lexer {
+        text,
+        at: 0,
+        tokens: Vec::new(),
+    };
     if let Err((at, message)) = lexer.run() {
-        lexer.tokens.push(Token { kind: Kind::Error, text: message, at });
+        lexer.tokens.push(Token {
+            kind: Kind::Error,
+            text: message,
+            at,
+        });
     } else {
         lexer.push(Kind::End, text.len(), text.len());
     }
@@ -57,7 +65,11 @@ struct Lexer<'t> {
 
 impl Lexer<'_> {
     fn push(&mut self, kind: Kind, from: usize, to: usize) {
-        self.tokens.push(Token { kind, text: self.text[from..to].to_owned(), at: from });
+        self.tokens.push(Token {
+            kind,
+            text: self.text[from..to].to_owned(),
+            at: from,
+        });
     }
 
     fn rest(&self) -> &str {
@@ -100,7 +112,11 @@ impl Lexer<'_> {
         if self.rest().starts_with("/*") {
             return self.comment(open);
         }
-        self.tokens.push(Token { kind: Kind::Open, text: "{{".to_owned(), at: open });
+        self.tokens.push(Token {
+            kind: Kind::Open,
+            text: "{{".to_owned(),
+            at: open,
+        });
         let mut depth = 0_usize;
         loop {
             if let Some(trims) = self.close() {
@@ -153,7 +169,11 @@ impl Lexer<'_> {
                 let length = self.rest().len() - self.rest().trim_start_matches(BLANKS).len();
                 // The blank before a trimming delimiter belongs to it.
                 let behind = &self.rest()[length..];
-                let length = if behind.starts_with("-}}") { length - 1 } else { length };
+                let length = if behind.starts_with("-}}") {
+                    length - 1
+                } else {
+                    length
+                };
                 self.at += length;
                 if length > 0 {
                     self.push(Kind::Space, start, start + length);
@@ -251,7 +271,10 @@ impl Lexer<'_> {
         }
         let text = self.text[start..start + length].to_owned();
         if super::parser::number(&text).is_none() {
-            return Err((start, format!("bad number syntax: {}", crate::semver::quote(&text))));
+            return Err((
+                start,
+                format!("bad number syntax: {}", crate::semver::quote(&text)),
+            ));
         }
         self.simple(Kind::Number, length);
         Ok(())
@@ -262,7 +285,8 @@ impl Lexer<'_> {
         let Some(next) = self.rest().chars().next() else {
             return Ok(());
         };
-        let ends = BLANKS.contains(&next) || matches!(next, '.' | ',' | '|' | ':' | ')' | '(' | '=');
+        let ends =
+            BLANKS.contains(&next) || matches!(next, '.' | ',' | '|' | ':' | ')' | '(' | '=');
         if ends || self.rest().starts_with("}}") {
             return Ok(());
         }
@@ -274,9 +298,12 @@ impl Lexer<'_> {
 const BLANKS: &[char] = &[' ', '\t', '\r', '\n'];
 
 fn has_left_trim(action: &str) -> bool {
-    action.strip_prefix('-').is_some_and(|rest| rest.starts_with(BLANKS))
+    action
+        .strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(BLANKS))
 }
 
 fn name_length(text: &str) -> usize {
-    text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len())
+    text.find(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .unwrap_or(text.len())
 }

@@ -43,7 +43,10 @@ impl Template {
     /// Reads a template; `name` stands in error texts.
     pub fn parse(name: &str, text: &str) -> Result<Self, TemplateError> {
         let tree = parser::parse(name, text)?;
-        Ok(Self { name: name.to_owned(), tree })
+        Ok(Self {
+            name: name.to_owned(),
+            tree,
+        })
     }
 
     /// Fills the template in.

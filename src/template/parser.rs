@@ -48,7 +48,11 @@ pub(super) enum Statement {
     If(Branch),
     With(Branch),
     Range(Branch),
-    Template { name: String, pipe: Option<Pipe>, at: usize },
+    Template {
+        name: String,
+        pipe: Option<Pipe>,
+        at: usize,
+    },
     Break,
     Continue,
 }
@@ -83,7 +87,10 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Tree, TemplateError> {
         next: 0,
         variables: vec!["$".to_owned()],
         loops: 0,
-        tree: Tree { text: text.to_owned(), ..Tree::default() },
+        tree: Tree {
+            text: text.to_owned(),
+            ..Tree::default()
+        },
     };
     let (body, end) = parser.statements()?;
     if let Some(word) = end {
@@ -105,7 +112,10 @@ pub(super) fn number(text: &str) -> Option<Value> {
         Some("0x") => (&lower[2..], 16),
         Some("0o") => (&lower[2..], 8),
         Some("0b") => (&lower[2..], 2),
-        _ if lower.len() > 1 && lower.starts_with('0') && lower.bytes().all(|b| b.is_ascii_digit()) => {
+        _ if lower.len() > 1
+            && lower.starts_with('0')
+            && lower.bytes().all(|b| b.is_ascii_digit()) =>
+        {
             (&lower[1..], 8)
         }
         _ => (lower.as_str(), 10),
@@ -116,7 +126,9 @@ pub(super) fn number(text: &str) -> Option<Value> {
         }
     }
     let float = parse_float(text).ok()?;
-    digits.starts_with(|c: char| c.is_ascii_digit() || c == '.').then_some(Value::Float(float))
+    digits
+        .starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        .then_some(Value::Float(float))
 }
 
 /// The words that end a list of statements.
@@ -134,7 +146,11 @@ struct Parser<'t> {
 
 impl Parser<'_> {
     fn fail(&self, at: usize, message: &str) -> TemplateError {
-        TemplateError::new(format!("template: {}:{}: {message}", self.name, line(self.text, at)))
+        TemplateError::new(format!(
+            "template: {}:{}: {message}",
+            self.name,
+            line(self.text, at)
+        ))
     }
 
     fn peek(&self) -> &Token {
@@ -174,7 +190,8 @@ impl Parser<'_> {
                 Kind::Open => {
                     self.skip_space();
                     let word = self.peek().clone();
-                    if word.kind == Kind::Identifier && matches!(word.text.as_str(), "end" | "else") {
+                    if word.kind == Kind::Identifier && matches!(word.text.as_str(), "end" | "else")
+                    {
                         self.next += 1;
                         return Ok((list, Some((word.text, word.at))));
                     }
@@ -203,11 +220,18 @@ impl Parser<'_> {
                 "break" | "continue" => {
                     self.next += 1;
                     if self.loops == 0 {
-                        return Err(self.fail(word.at, &format!("{{{{{}}}}} outside {{{{range}}}}", word.text)));
+                        return Err(self.fail(
+                            word.at,
+                            &format!("{{{{{}}}}} outside {{{{range}}}}", word.text),
+                        ));
                     }
                     self.expect_close(&word.text)?;
                     let leaves = word.text == "break";
-                    return Ok(Some(if leaves { Statement::Break } else { Statement::Continue }));
+                    return Ok(Some(if leaves {
+                        Statement::Break
+                    } else {
+                        Statement::Continue
+                    }));
                 }
                 "define" => {
                     self.next += 1;
@@ -253,9 +277,17 @@ impl Parser<'_> {
                 self.next += 1;
                 let branch = self.branch(word, next.at)?;
                 self.variables.truncate(scope);
-                let nested =
-                    if word == "if" { Statement::If(branch) } else { Statement::With(branch) };
-                return Ok(Branch { at, pipe, body, otherwise: vec![nested] });
+                let nested = if word == "if" {
+                    Statement::If(branch)
+                } else {
+                    Statement::With(branch)
+                };
+                return Ok(Branch {
+                    at,
+                    pipe,
+                    body,
+                    otherwise: vec![nested],
+                });
             }
             self.expect_close("else")?;
             (otherwise, end) = self.statements()?;
@@ -269,7 +301,12 @@ impl Parser<'_> {
             }
             None => return Err(self.fail(self.text.len(), "unexpected EOF")),
         }
-        Ok(Branch { at, pipe, body, otherwise })
+        Ok(Branch {
+            at,
+            pipe,
+            body,
+            otherwise,
+        })
     }
 
     fn template_name(&mut self, context: &str) -> Result<String, TemplateError> {
@@ -322,12 +359,20 @@ impl Parser<'_> {
         let pipe = self.pipeline("block clause", Kind::Close)?;
         let body = self.body_until_end()?;
         self.tree.templates.insert(name.clone(), body);
-        Ok(Statement::Template { name, pipe: Some(pipe), at })
+        Ok(Statement::Template {
+            name,
+            pipe: Some(pipe),
+            at,
+        })
     }
 
     /// A pipeline up to `end`, which is taken.
     fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe, TemplateError> {
-        let mut pipe = Pipe { variables: Vec::new(), assigns: false, commands: Vec::new() };
+        let mut pipe = Pipe {
+            variables: Vec::new(),
+            assigns: false,
+            commands: Vec::new(),
+        };
         self.skip_space();
         self.declaration(&mut pipe, context)?;
         let start = self.peek().at;
@@ -418,7 +463,10 @@ impl Parser<'_> {
             Kind::Field => NodeKind::Field(vec![token.text[1..].to_owned()]),
             Kind::Variable => {
                 if !self.variables.contains(&token.text) {
-                    return Err(self.fail(token.at, &format!("undefined variable {}", quote(&token.text))));
+                    return Err(self.fail(
+                        token.at,
+                        &format!("undefined variable {}", quote(&token.text)),
+                    ));
                 }
                 NodeKind::Variable(token.text.clone(), Vec::new())
             }
@@ -446,7 +494,9 @@ impl Parser<'_> {
                 let code = text.chars().next().map_or(0, |c| i64::from(u32::from(c)));
                 NodeKind::Constant(Value::Int(code), token.text.clone())
             }
-            Kind::LeftParen => NodeKind::Pipe(self.pipeline("parenthesized pipeline", Kind::RightParen)?),
+            Kind::LeftParen => {
+                NodeKind::Pipe(self.pipeline("parenthesized pipeline", Kind::RightParen)?)
+            }
             _ => return Err(self.unexpected(&token, "operand")),
         };
         let node = Node { at: token.at, kind };
@@ -476,7 +526,10 @@ impl Parser<'_> {
             }
             NodeKind::Function(_) | NodeKind::Pipe(_) | NodeKind::Chain(..) => {
                 let at = node.at;
-                node = Node { at, kind: NodeKind::Chain(Box::new(node), names) };
+                node = Node {
+                    at,
+                    kind: NodeKind::Chain(Box::new(node), names),
+                };
             }
         }
         Ok(node)

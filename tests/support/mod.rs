@@ -18,5 +18,5 @@ pub mod git_server;
 pub mod http;
 pub mod program;
 pub mod registry_server;
-pub mod token_server;
 pub mod ssh_server;
+pub mod token_server;

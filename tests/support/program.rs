@@ -28,7 +28,10 @@ impl Program {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("home")).expect("a home");
-        Self { folder, variables: Vec::new() }
+        Self {
+            folder,
+            variables: Vec::new(),
+        }
     }
 
     /// The folder, which is the program's working directory.
@@ -94,7 +97,11 @@ impl Program {
     #[track_caller]
     pub fn ok(&self, arguments: &[&str]) -> String {
         let answer = self.run(arguments);
-        assert_eq!(answer.code, 0, "{arguments:?}\n{}{}", answer.stdout, answer.stderr);
+        assert_eq!(
+            answer.code, 0,
+            "{arguments:?}\n{}{}",
+            answer.stdout, answer.stderr
+        );
         answer.stdout
     }
 }
@@ -108,7 +115,10 @@ impl From<Output> for Answer {
         Self {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            code: output.status.code().unwrap_or(128 + signal.unwrap_or_default()),
+            code: output
+                .status
+                .code()
+                .unwrap_or(128 + signal.unwrap_or_default()),
         }
     }
 }

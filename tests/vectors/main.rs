@@ -67,8 +67,14 @@ struct Area {
 }
 
 const AREAS: &[Area] = &[
-    Area { name: "policy", run: policy::run },
-    Area { name: "setters", run: setters::run },
+    Area {
+        name: "policy",
+        run: policy::run,
+    },
+    Area {
+        name: "setters",
+        run: setters::run,
+    },
 ];
 
 /// Compares two values and says how they differ.

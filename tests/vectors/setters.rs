@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use kubectl_imageupdate::key::TreePath;
 use kubectl_imageupdate::ports::{FileQuery, Tree};
 use kubectl_imageupdate::setters::{
-    FileOutcome, MarkerState, SetterPolicy, SetterState, SetterTable, TOKEN, is_candidate, scan_file,
+    FileOutcome, MarkerState, SetterPolicy, SetterState, SetterTable, TOKEN, is_candidate,
+    scan_file,
 };
 use kubectl_imageupdate::worktree::DiskTree;
 use serde_json::{Value, json};
@@ -51,7 +52,10 @@ fn content(value: &Value) -> Vec<u8> {
 fn matches(expected: &Value, bytes: &[u8]) -> bool {
     match expected["sha256"].as_str() {
         Some(hash) => {
-            let hex: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+            let hex: String = Sha256::digest(bytes)
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
             hex == hash
         }
         None => content(expected) == bytes,
@@ -81,14 +85,23 @@ fn scan(root: &Path, case: &Case<'_>, table: &SetterTable) -> Result<Run, String
         .resolve(&TreePath::clamp(case.text("path")))
         .map_err(|error| error.to_string())?;
     let files = Mutex::new(BTreeMap::new());
-    let query = FileQuery { under: &under, wanted: &is_candidate, token: TOKEN };
-    let report = tree.search(&query, &|file| {
-        let outcome = scan_file(&file.path, &file.bytes, table);
-        files.lock().unwrap().insert(file.path, outcome);
-    })
-    .map_err(|error| error.to_string())?;
+    let query = FileQuery {
+        under: &under,
+        wanted: &is_candidate,
+        token: TOKEN,
+    };
+    let report = tree
+        .search(&query, &|file| {
+            let outcome = scan_file(&file.path, &file.bytes, table);
+            files.lock().unwrap().insert(file.path, outcome);
+        })
+        .map_err(|error| error.to_string())?;
     let links = report.links.into_iter().map(|link| link.target).collect();
-    Ok(Run { under, links, files: files.into_inner().unwrap() })
+    Ok(Run {
+        under,
+        links,
+        files: files.into_inner().unwrap(),
+    })
 }
 
 /// Every regular file and link below a folder.
@@ -98,13 +111,20 @@ fn tree_of(root: &Path) -> BTreeMap<String, Vec<u8>> {
     while let Some(folder) = waiting.pop() {
         for entry in fs::read_dir(folder).expect("a folder").flatten() {
             let path = entry.path();
-            let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
             let kind = entry.file_type().expect("a type");
             if kind.is_dir() {
                 waiting.push(path);
             } else if kind.is_symlink() {
                 let target = fs::read_link(&path).expect("a link");
-                found.insert(format!("{name} ->"), target.to_string_lossy().as_bytes().to_vec());
+                found.insert(
+                    format!("{name} ->"),
+                    target.to_string_lossy().as_bytes().to_vec(),
+                );
             } else {
                 found.insert(name, fs::read(&path).expect("a file"));
             }
@@ -155,7 +175,11 @@ fn check(case: &Case<'_>, folder: &Path) -> Result<Vec<(&'static str, &'static s
     }
     compare_unreadable(case, &run)?;
     let again = scan(&root, case, &table)?;
-    if let Some((path, _)) = again.files.iter().find(|(_, outcome)| outcome.new_bytes.is_some()) {
+    if let Some((path, _)) = again
+        .files
+        .iter()
+        .find(|(_, outcome)| outcome.new_bytes.is_some())
+    {
         return Err(format!("a second run changes {path}"));
     }
     rules.sort_unstable();
@@ -164,7 +188,10 @@ fn check(case: &Case<'_>, folder: &Path) -> Result<Vec<(&'static str, &'static s
 }
 
 fn table(case: &Case<'_>) -> SetterTable {
-    let policies = case.value["policies"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let policies = case.value["policies"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let namespace = policies
         .first()
         .and_then(|policy| policy["namespace"].as_str())
@@ -181,7 +208,11 @@ fn table(case: &Case<'_>) -> SetterTable {
                 state: if latest.is_null() {
                     SetterState::Undecided
                 } else {
-                    SetterState::Ready { name: text("name"), tag: text("tag"), digest: text("digest") }
+                    SetterState::Ready {
+                        name: text("name"),
+                        tag: text("tag"),
+                        digest: text("digest"),
+                    }
                 },
             }
         }),
@@ -193,7 +224,10 @@ fn rules_of(case: &Case<'_>, run: &Run) -> Vec<(&'static str, &'static str)> {
     let mut rules = Vec::new();
     let open: BTreeSet<String> = case.texts("open").into_iter().collect();
     let has = |state: MarkerState| {
-        run.files.values().flat_map(|outcome| &outcome.markers).any(|marker| marker.state == state)
+        run.files
+            .values()
+            .flat_map(|outcome| &outcome.markers)
+            .any(|marker| marker.state == state)
     };
     if has(MarkerState::NoDigest) {
         rules.push(("D5", "spliced_files"));
@@ -225,13 +259,19 @@ fn compare_tree(
         let inside = name.strip_prefix("root/");
         let expected = inside.and_then(|path| case.value["spliced_files"].get(path));
         let fits = match expected {
-            Some(expected) => matches(expected, bytes) || kept || is_quoted_choice(case, expected, bytes),
+            Some(expected) => {
+                matches(expected, bytes) || kept || is_quoted_choice(case, expected, bytes)
+            }
             None => *bytes == before[name] || (kept && inside.is_some()),
         };
         if !fits {
             let wanted = expected.map_or_else(
                 || String::from_utf8_lossy(&before[name]).into_owned(),
-                |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+                |value| {
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                },
             );
             return Err(format!(
                 "{name}:\n--- got\n{}\n--- expected\n{wanted}",
@@ -244,17 +284,32 @@ fn compare_tree(
 
 /// Rule D11: where two spellings are right, `...` is quoted.
 fn is_quoted_choice(case: &Case<'_>, expected: &Value, bytes: &[u8]) -> bool {
-    let quoted = expected.as_str().unwrap_or_default().replace(": ... ", ": \"...\" ");
-    case.texts("open").iter().any(|reason| reason == "quote-choice") && quoted.as_bytes() == bytes
+    let quoted = expected
+        .as_str()
+        .unwrap_or_default()
+        .replace(": ... ", ": \"...\" ");
+    case.texts("open")
+        .iter()
+        .any(|reason| reason == "quote-choice")
+        && quoted.as_bytes() == bytes
 }
 
 fn relative(path: &TreePath, under: &TreePath) -> String {
-    let folder = if path == under { under.parent() } else { under.clone() };
-    path.below(&folder).map_or_else(|| path.to_string(), str::to_owned)
+    let folder = if path == under {
+        under.parent()
+    } else {
+        under.clone()
+    };
+    path.below(&folder)
+        .map_or_else(|| path.to_string(), str::to_owned)
 }
 
 fn compare_reports(case: &Case<'_>, run: &Run) -> Result<(), String> {
-    let field = if case.has("contract_result") { "contract_result" } else { "result" };
+    let field = if case.has("contract_result") {
+        "contract_result"
+    } else {
+        "result"
+    };
     let mut files = Vec::new();
     let mut intent = Vec::new();
     for (path, outcome) in &run.files {
@@ -275,9 +330,15 @@ fn compare_reports(case: &Case<'_>, run: &Run) -> Result<(), String> {
         if !objects.is_empty() {
             files.push(json!({"file": name, "objects": objects}));
         }
-        for marker in outcome.markers.iter().filter(|m| m.state == MarkerState::Updated) {
-            intent.push(json!({"file": name, "line": marker.line, "setter": marker.setter,
-                "old_value": marker.old, "new_value": marker.new}));
+        for marker in outcome
+            .markers
+            .iter()
+            .filter(|m| m.state == MarkerState::Updated)
+        {
+            intent.push(
+                json!({"file": name, "line": marker.line, "setter": marker.setter,
+                "old_value": marker.old, "new_value": marker.new}),
+            );
         }
     }
     files.sort_by_key(|file| file["file"].as_str().map(str::to_owned));
@@ -295,12 +356,17 @@ fn compare_unreadable(case: &Case<'_>, run: &Run) -> Result<(), String> {
         .collect();
     for skipped in case.texts("skipped_files") {
         if !got.contains(&skipped) && !case.has("open") {
-            return Err(format!("{skipped} should be reported as unreadable; reported: {got:?}"));
+            return Err(format!(
+                "{skipped} should be reported as unreadable; reported: {got:?}"
+            ));
         }
     }
     let wanted = case.texts("skipped_files");
     if let Some(extra) = got.iter().find(|name| !wanted.contains(name)) {
-        let path = run.files.iter().find(|(path, _)| relative(path, &run.under) == **extra);
+        let path = run
+            .files
+            .iter()
+            .find(|(path, _)| relative(path, &run.under) == **extra);
         let reason = path.and_then(|(_, outcome)| outcome.refusal.clone());
         return Err(format!("{extra} is reported as unreadable: {reason:?}"));
     }
