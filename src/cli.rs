@@ -190,12 +190,11 @@ impl Refusal {
                     return 0;
                 }
                 let text = error.render().to_string();
-                let text = text
-                    .strip_prefix("error: ")
+
+                text.strip_prefix("error: ")
                     .unwrap_or(&text)
                     .trim_end()
-                    .to_owned();
-                text
+                    .to_owned()
             }
             Self::Go(message) => message.clone(),
         };

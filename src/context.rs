@@ -90,9 +90,7 @@ impl Context {
     /// The user's time zone.
     pub fn zone(&self) -> TimeZone {
         match self.environment.text("TZ") {
-            Some(name) => {
-                TimeZone::get(name.trim_start_matches(':')).unwrap_or_else(|_| TimeZone::UTC)
-            }
+            Some(name) => TimeZone::get(name.trim_start_matches(':')).unwrap_or(TimeZone::UTC),
             None => TimeZone::system(),
         }
     }

@@ -224,7 +224,7 @@ impl fmt::Display for GoDuration {
 fn write_decimal(f: &mut fmt::Formatter<'_>, value: u64, digits: usize, unit: &str) -> fmt::Result {
     let power = 10_u64.pow(u32::try_from(digits).unwrap_or_default());
     write!(f, "{}", value / power)?;
-    if value % power != 0 {
+    if !value.is_multiple_of(power) {
         let fraction = format!("{:0digits$}", value % power);
         write!(f, ".{}", fraction.trim_end_matches('0'))?;
     }

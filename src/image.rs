@@ -6,8 +6,8 @@
 //! image-reflector-controller's `parseImageReference`.
 //! Refuses: any network access.
 
+use core::net::Ipv4Addr;
 use std::fmt;
-use std::net::Ipv4Addr;
 
 use thiserror::Error;
 

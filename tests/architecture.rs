@@ -64,11 +64,12 @@ fn plan() -> Plan {
                 external: names(external),
             };
             plan.rooms.insert(room_name, room);
-        } else if let [kind, words] = cells.as_slice() {
-            if kind != "kind" && !kind.starts_with('-') {
-                plan.forbidden
-                    .insert(kind.clone(), names(words).into_iter().collect());
-            }
+        } else if let [kind, words] = cells.as_slice()
+            && kind != "kind"
+            && !kind.starts_with('-')
+        {
+            plan.forbidden
+                .insert(kind.clone(), names(words).into_iter().collect());
         }
     }
     assert!(

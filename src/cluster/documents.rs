@@ -116,10 +116,10 @@ fn json_documents(shown: &str, text: &str) -> Result<Vec<Document>, ObjectsError
             }
             Some(Err(error)) => {
                 // Flow mappings of YAML look like JSON at first sight.
-                if documents.is_empty() {
-                    if let Ok(value) = read(shown, text, 1) {
-                        return Ok(vec![Document { line: 1, value }]);
-                    }
+                if documents.is_empty()
+                    && let Ok(value) = read(shown, text, 1)
+                {
+                    return Ok(vec![Document { line: 1, value }]);
                 }
                 let message = error.to_string();
                 let message = message.split(" at line ").next().unwrap_or_default();

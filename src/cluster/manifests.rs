@@ -97,19 +97,19 @@ impl Manifests {
     ) -> Result<(), ObjectsError> {
         let api_version = value["apiVersion"].as_str().unwrap_or_default().to_owned();
         let kind_name = value["kind"].as_str().unwrap_or_default().to_owned();
-        if let Some(items) = value.get_mut("items").and_then(Value::as_array_mut) {
-            if kind_name.ends_with("List") {
-                let element = kind_name.trim_end_matches("List").to_owned();
-                for mut item in std::mem::take(items) {
-                    // Items of a typed list may leave out what the list says.
-                    if !element.is_empty() && item.get("kind").is_none() && item.is_object() {
-                        item["kind"] = json!(element);
-                        item["apiVersion"] = json!(api_version);
-                    }
-                    self.add(item, place, default_namespace)?;
+        if let Some(items) = value.get_mut("items").and_then(Value::as_array_mut)
+            && kind_name.ends_with("List")
+        {
+            let element = kind_name.trim_end_matches("List").to_owned();
+            for mut item in std::mem::take(items) {
+                // Items of a typed list may leave out what the list says.
+                if !element.is_empty() && item.get("kind").is_none() && item.is_object() {
+                    item["kind"] = json!(element);
+                    item["apiVersion"] = json!(api_version);
                 }
-                return Ok(());
+                self.add(item, place, default_namespace)?;
             }
+            return Ok(());
         }
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
         let Some(kind) = Kind::from_api(group, &kind_name) else {

@@ -698,7 +698,7 @@ fn repeats_fit(node: &Node, mut limit: i32) -> bool {
     match node {
         Node::Repeat { node, min, max, .. } => {
             // Only counted repetitions divide; `*`, `+` and `?` are operators of their own.
-            let operator = matches!((min, max), (0, None) | (1, None) | (0, Some(1)));
+            let operator = matches!((min, max), (0 | 1, None) | (0, Some(1)));
             if !operator {
                 let times = max.unwrap_or(*min);
                 if times == 0 {

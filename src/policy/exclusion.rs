@@ -51,10 +51,10 @@ impl Exclusion {
     /// The first pattern that matches the tag anywhere.
     pub fn excludes(&self, tag: &str) -> Option<&str> {
         // Most lists are the default one, which needs no regular expression.
-        if let [only] = self.texts.as_slice() {
-            if only == DEFAULT {
-                return (tag.ends_with(".sig") && !tag.contains('\n')).then_some(DEFAULT);
-            }
+        if let [only] = self.texts.as_slice()
+            && only == DEFAULT
+        {
+            return (tag.ends_with(".sig") && !tag.contains('\n')).then_some(DEFAULT);
         }
         let at = self
             .patterns

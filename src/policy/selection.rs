@@ -308,12 +308,11 @@ impl Selection {
                 self.fates[item.owner] = Fate::Collision(u32::try_from(owner).unwrap_or(u32::MAX));
                 lost[at] = true;
             }
-            match places.get(&*item.text) {
-                Some(place) => shared[*place].1.push(stored[item.owner].clone()),
-                None => {
-                    places.insert(&item.text, shared.len());
-                    shared.push((item.text.to_string(), vec![stored[item.owner].clone()]));
-                }
+            if let Some(place) = places.get(&*item.text) {
+                shared[*place].1.push(stored[item.owner].clone())
+            } else {
+                places.insert(&item.text, shared.len());
+                shared.push((item.text.to_string(), vec![stored[item.owner].clone()]));
             }
         }
         shared.retain(|(_, tags)| tags.len() > 1);
@@ -378,12 +377,11 @@ impl Selection {
         let mut numbers = Vec::with_capacity(items.len());
         let mut bad = None;
         for item in items {
-            match parse_float(&item.text) {
-                Ok(number) => numbers.push(number),
-                Err(_) => {
-                    self.fates[item.owner] = Fate::NoNumber;
-                    bad.get_or_insert_with(|| item.text.to_string());
-                }
+            if let Ok(number) = parse_float(&item.text) {
+                numbers.push(number)
+            } else {
+                self.fates[item.owner] = Fate::NoNumber;
+                bad.get_or_insert_with(|| item.text.to_string());
             }
         }
         if let Some(bad) = bad {

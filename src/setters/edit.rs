@@ -78,8 +78,7 @@ fn block_edit(text: &str, scalar: &Scalar, value: &str) -> Option<Edit> {
     let header_end = header.end
         + text[header.end..]
             .find('\n')
-            .map(|at| at + 1)
-            .unwrap_or(text.len() - header.end);
+            .map_or(text.len() - header.end, |at| at + 1);
     let content = &text[scalar.range.clone()];
     let trimmed = content.trim_end_matches(['\n', '\r', ' ', '\t']);
     let end = scalar.range.start + trimmed.len();

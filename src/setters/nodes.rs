@@ -264,10 +264,11 @@ impl Builder {
                     return Err((at, "metadata is no mapping".to_owned()));
                 }
             }
-            if let Piece::Scalar(scalar) = piece {
-                if scalar.role == Role::Key && scalar.path == ["metadata"] {
-                    after_metadata = Some(scalar.range.start);
-                }
+            if let Piece::Scalar(scalar) = piece
+                && scalar.role == Role::Key
+                && scalar.path == ["metadata"]
+            {
+                after_metadata = Some(scalar.range.start);
             }
         }
         Ok(())

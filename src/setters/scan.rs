@@ -289,20 +289,20 @@ impl<'t> File<'t> {
             }
         };
         marker.new = Some(value.to_owned());
-        if part == Part::Image {
-            if let Some(right) = self.right_kustomization_part(document, scalar) {
-                marker.state = MarkerState::WrongKustomizationMarker;
-                marker.right = Some(format!("{setter}:{right}"));
-                self.markers.push((at, marker));
-                return;
-            }
+        if part == Part::Image
+            && let Some(right) = self.right_kustomization_part(document, scalar)
+        {
+            marker.state = MarkerState::WrongKustomizationMarker;
+            marker.right = Some(format!("{setter}:{right}"));
+            self.markers.push((at, marker));
+            return;
         }
-        if scalar.value != value {
-            if let Some(edit) = edit(self.text, scalar, value) {
-                marker.state = MarkerState::Updated;
-                self.edits.push(edit);
-                self.record(scalar, setter, value, object, identity);
-            }
+        if scalar.value != value
+            && let Some(edit) = edit(self.text, scalar, value)
+        {
+            marker.state = MarkerState::Updated;
+            self.edits.push(edit);
+            self.record(scalar, setter, value, object, identity);
         }
         self.markers.push((at, marker));
     }

@@ -241,10 +241,10 @@ impl Object for Struct {
     }
 
     fn field(&self, name: &str) -> Option<Result<Value, String>> {
-        if name == "String" {
-            if let Some(string) = &self.string {
-                return Some(Ok(Value::string(string)));
-            }
+        if name == "String"
+            && let Some(string) = &self.string
+        {
+            return Some(Ok(Value::string(string)));
         }
         let all = self.fields.iter().chain(&self.methods);
         all.into_iter()

@@ -195,16 +195,15 @@ impl Run<'_> {
     }
 
     fn set(&mut self, name: &str, value: Value, assigns: bool) {
-        if assigns {
-            if let Some(slot) = self
+        if assigns
+            && let Some(slot) = self
                 .variables
                 .iter_mut()
                 .rev()
                 .find(|(known, _)| known == name)
-            {
-                slot.1 = value;
-                return;
-            }
+        {
+            slot.1 = value;
+            return;
         }
         self.variables.push((name.to_owned(), value));
     }
@@ -249,10 +248,10 @@ impl Run<'_> {
         }
         let value = value.unwrap_or(Value::Nil);
         // A range sets its variables for every item.
-        if let [name] = pipe.variables.as_slice() {
-            if !matches!(value, Value::List(..) | Value::Map(..)) || pipe.variables.len() == 1 {
-                self.set(name, value.clone(), pipe.assigns);
-            }
+        if let [name] = pipe.variables.as_slice()
+            && (!matches!(value, Value::List(..) | Value::Map(..)) || pipe.variables.len() == 1)
+        {
+            self.set(name, value.clone(), pipe.assigns);
         }
         Ok(value)
     }

@@ -44,9 +44,10 @@ fn write_plain(value: &Value, text: &mut String) {
             }
             text.push(']');
         }
-        Value::Object(object) => match object.string() {
-            Some(string) => text.push_str(&string),
-            None => {
+        Value::Object(object) => {
+            if let Some(string) = object.string() {
+                text.push_str(&string)
+            } else {
                 text.push('{');
                 for (index, (_, value)) in object.fields().iter().enumerate() {
                     if index > 0 {
@@ -56,7 +57,7 @@ fn write_plain(value: &Value, text: &mut String) {
                 }
                 text.push('}');
             }
-        },
+        }
     }
 }
 
@@ -125,7 +126,7 @@ pub(super) fn printf(format: &str, values: &[Value]) -> String {
             directive.plus |= flag == '+';
             directive.zero |= flag == '0';
         }
-        let mut number = |characters: &mut std::iter::Peekable<std::str::Chars<'_>>| {
+        let number = |characters: &mut std::iter::Peekable<std::str::Chars<'_>>| {
             let mut digits = String::new();
             while let Some(digit) = characters.next_if(char::is_ascii_digit) {
                 digits.push(digit);

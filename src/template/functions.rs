@@ -294,7 +294,7 @@ fn sprig(name: &str, arguments: &[Value]) -> Result<Value, String> {
         "hasPrefix" => Ok(Value::Bool(subject().starts_with(&text(0)))),
         "hasSuffix" => Ok(Value::Bool(subject().ends_with(&text(0)))),
         "replace" => string(subject().replace(&text(0), &text(1))),
-        "quote" => string(joined(arguments, |text| crate::semver::quote(text))),
+        "quote" => string(joined(arguments, crate::semver::quote)),
         "squote" => string(joined(arguments, |text| format!("'{text}'"))),
         "default" => {
             let given = arguments.get(1).cloned().unwrap_or(Value::Nil);

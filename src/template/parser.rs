@@ -120,10 +120,10 @@ pub(super) fn number(text: &str) -> Option<Value> {
         }
         _ => (lower.as_str(), 10),
     };
-    if let Ok(value) = i64::from_str_radix(body, radix) {
-        if !body.starts_with(['+', '-']) {
-            return Some(Value::Int(if negative { -value } else { value }));
-        }
+    if let Ok(value) = i64::from_str_radix(body, radix)
+        && !body.starts_with(['+', '-'])
+    {
+        return Some(Value::Int(if negative { -value } else { value }));
     }
     let float = parse_float(text).ok()?;
     digits

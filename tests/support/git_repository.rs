@@ -136,7 +136,7 @@ impl Repository {
         )
         .unwrap();
         if parent.status.success() {
-            write!(stream, "from {reference}^0\n").unwrap();
+            writeln!(stream, "from {reference}^0").unwrap();
         }
         for (path, entry) in entries {
             let entry: Entry = entry.clone().into();
@@ -145,7 +145,7 @@ impl Repository {
                 Entry::Executable(data) => ("100755", data),
                 Entry::Link(target) => ("120000", target.into_bytes()),
                 Entry::Submodule(id) => {
-                    write!(stream, "M 160000 {id} {path}\n").unwrap();
+                    writeln!(stream, "M 160000 {id} {path}").unwrap();
                     continue;
                 }
             };

@@ -199,10 +199,10 @@ impl UpdateArgs {
             options: checks::pairs("--push-option", &self.push_option)?,
         };
         let branch = push.branch.as_ref().or(reference.branch.as_ref());
-        if let (Some(refspec), Some(branch)) = (&push.refspec, branch) {
-            if let Some(problem) = ops::refspec_problem(refspec, branch) {
-                return Err(CommandError::failed(format!("--push-refspec: {problem}")));
-            }
+        if let (Some(refspec), Some(branch)) = (&push.refspec, branch)
+            && let Some(problem) = ops::refspec_problem(refspec, branch)
+        {
+            return Err(CommandError::failed(format!("--push-refspec: {problem}")));
         }
         Ok((push != PushSpec::default()).then_some(push))
     }

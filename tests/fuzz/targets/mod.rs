@@ -1,0 +1,12 @@
+//! The targets, a file for each room that parses.
+
+mod durations;
+
+use super::Target;
+
+/// Every target.
+pub(crate) fn all() -> Vec<Target> {
+    let mut targets = Vec::new();
+    targets.extend(durations::targets());
+    targets
+}
