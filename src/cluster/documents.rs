@@ -16,11 +16,8 @@ pub(super) struct Document {
 /// Reads every document of a file; empty ones are passed over. `shown` names the file in errors.
 pub(super) fn split(shown: &str, bytes: &[u8]) -> Result<Vec<Document>, ObjectsError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let before = &bytes[..error.valid_up_to()];
+        let line = before.split(|byte| *byte == b'\n').count();
         problem(shown, line, 1, "the file is not UTF-8")
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
