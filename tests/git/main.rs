@@ -15,6 +15,8 @@ mod faults;
 mod fixture;
 mod huge;
 mod logins;
+mod product;
+mod product_cache;
 mod references;
 mod secure_shell;
 mod servers;
