@@ -17,6 +17,7 @@ mod huge;
 mod logins;
 mod product;
 mod product_cache;
+mod product_logins;
 mod references;
 mod secure_shell;
 mod servers;
