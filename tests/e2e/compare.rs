@@ -26,7 +26,12 @@ const LEFT_OUT: [&str; 3] = ["observedGeneration", "lastHandledReconcileAt", "co
 /// Fields of which only the presence counts.
 const TIMES: [&str; 3] = ["lastAutomationRunTime", "lastPushTime", "scanTime"];
 
-pub fn compare(scenario: &Scenario, stage: &Stage, wanted: &Wanted, observed: &Observed) -> Comparison {
+pub fn compare(
+    scenario: &Scenario,
+    stage: &Stage,
+    wanted: &Wanted,
+    observed: &Observed,
+) -> Comparison {
     let mut comparison = Comparison {
         deviations: wanted.deviations.clone(),
         ..Comparison::default()
@@ -59,17 +64,25 @@ impl Comparison {
         }
         let known = |key: &Key| wanted.statuses.iter().any(|object| object.key == *key);
         for key in observed.statuses.keys().filter(|key| !known(key)) {
-            self.failures.push(format!("{}: not expected", display(key)));
+            self.failures
+                .push(format!("{}: not expected", display(key)));
         }
     }
 
     fn status(&mut self, name: &str, got: &Value, wanted: &Value) {
-        let mut fields: Vec<&String> = entries(got).chain(entries(wanted)).map(|(f, _)| f).collect();
+        let mut fields: Vec<&String> = entries(got)
+            .chain(entries(wanted))
+            .map(|(f, _)| f)
+            .collect();
         fields.sort();
         fields.dedup();
         for field in fields {
             if !LEFT_OUT.contains(&field.as_str()) {
-                self.value(&format!("{name} status.{field}"), &got[field], &wanted[field]);
+                self.value(
+                    &format!("{name} status.{field}"),
+                    &got[field],
+                    &wanted[field],
+                );
             }
         }
         for kind in ["Ready", "Stalled", "Reconciling"] {
@@ -89,8 +102,10 @@ impl Comparison {
                 self.expect(field, &got.to_string(), &wanted.to_string());
             }
         } else if got.is_object() && wanted.is_object() {
-            let mut names: Vec<&String> =
-                entries(got).chain(entries(wanted)).map(|(n, _)| n).collect();
+            let mut names: Vec<&String> = entries(got)
+                .chain(entries(wanted))
+                .map(|(n, _)| n)
+                .collect();
             names.sort();
             names.dedup();
             for name in names {
@@ -142,7 +157,9 @@ impl Comparison {
         for commit in &wanted.commits {
             match observed.commits.iter().find(|made| made.id == commit.id) {
                 Some(made) => self.commit(scenario, made, commit),
-                None => self.failures.push(format!("commit {}: not made", commit.id)),
+                None => self
+                    .failures
+                    .push(format!("commit {}: not made", commit.id)),
             }
         }
         let known = |id: &str| wanted.commits.iter().any(|commit| commit.id == id);

@@ -103,12 +103,7 @@ fn new_commits(stage: &Stage) -> Vec<Made> {
 
 /// An automation's commit gets the label that its recorded status has; what is left over gets the
 /// labels that are left over, in order.
-fn bind(
-    stage: &mut Stage,
-    expected: &Expected,
-    statuses: &BTreeMap<Key, Value>,
-    made: &[Made],
-) {
+fn bind(stage: &mut Stage, expected: &Expected, statuses: &BTreeMap<Key, Value>, made: &[Made]) {
     let mut labels: Vec<String> = expected
         .commits
         .iter()
@@ -149,7 +144,8 @@ fn read_commit(
     commit: &Made,
     repository: &Repository,
 ) -> Commit {
-    let show = |format: &str| repository.git(&["show", "-s", &format!("--format={format}"), &commit.id]);
+    let show =
+        |format: &str| repository.git(&["show", "-s", &format!("--format={format}"), &commit.id]);
     let joined = |text: &str, separator: char| -> String {
         let items: Vec<String> = text
             .split(separator)
@@ -158,7 +154,9 @@ fn read_commit(
             .collect();
         items.join(", ")
     };
-    let raw = repository.try_git(&["cat-file", "commit", &commit.id]).stdout;
+    let raw = repository
+        .try_git(&["cat-file", "commit", &commit.id])
+        .stdout;
     let raw = String::from_utf8_lossy(&raw).into_owned();
     let message = raw.split_once("\n\n").map(|(_, message)| message);
     let files = repository.git(&[
@@ -183,7 +181,10 @@ fn read_commit(
         ("parents", joined(&show("%P"), ' ')),
         ("author", identity(&raw, "author")),
         ("committer", identity(&raw, "committer")),
-        ("signature", signature(scenario, repository, &commit.id, &raw)),
+        (
+            "signature",
+            signature(scenario, repository, &commit.id, &raw),
+        ),
         ("files", joined(&files, '\n')),
     ];
     Commit {
@@ -207,7 +208,11 @@ fn identity(raw: &str, role: &str) -> String {
 
 /// What stock git says about the signature, with the scenario's public key.
 fn signature(scenario: &Scenario, repository: &Repository, id: &str, raw: &str) -> String {
-    if !raw.lines().take_while(|line| !line.is_empty()).any(|line| line.starts_with("gpgsig ")) {
+    if !raw
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .any(|line| line.starts_with("gpgsig "))
+    {
         return "none".to_owned();
     }
     let home = tempfile::tempdir().expect("a folder");

@@ -123,8 +123,11 @@ impl Stage {
         match text(action, "action") {
             "push-tags" => push_images(&self.content, &action["images"]),
             "retag" => {
-                self.content
-                    .retag(text(action, "repo"), text(action, "tag"), text(action, "id"));
+                self.content.retag(
+                    text(action, "repo"),
+                    text(action, "tag"),
+                    text(action, "id"),
+                );
             }
             "delete-tag" => self
                 .content
@@ -137,8 +140,8 @@ impl Stage {
             }
             "merge" => {
                 let repository = self.repository(action)?;
-                let [into, from] = ["into", "from"]
-                    .map(|field| format!("refs/heads/{}", text(action, field)));
+                let [into, from] =
+                    ["into", "from"].map(|field| format!("refs/heads/{}", text(action, field)));
                 repository.git(&["update-ref", &into, &from]);
             }
             "delete-branch" => {
@@ -148,10 +151,7 @@ impl Stage {
             "reject-pushes" => {
                 let message = text(action, "message").replace('\'', "'\\''");
                 for (_, repository) in &self.repositories {
-                    repository.hook(
-                        "pre-receive",
-                        &format!("echo '{message}' >&2\nexit 1"),
-                    );
+                    repository.hook("pre-receive", &format!("echo '{message}' >&2\nexit 1"));
                 }
             }
             "read-only" => self.read_only.store(true, Ordering::SeqCst),
@@ -280,7 +280,12 @@ impl SetUpCommit<'_> {
         for role in ["author", "committer"] {
             let _ = writeln!(stream, "{role} Seed <seed@example.com> {date} +0000");
         }
-        let _ = write!(stream, "data {}\n{}\nFROM\n", self.message.len(), self.message);
+        let _ = write!(
+            stream,
+            "data {}\n{}\nFROM\n",
+            self.message.len(),
+            self.message
+        );
         for (path, content) in self.files {
             let (mode, text) = match content {
                 None => {
@@ -290,7 +295,11 @@ impl SetUpCommit<'_> {
                 Some(Content::File(bytes)) => ("100644", String::from_utf8_lossy(bytes)),
                 Some(Content::Link(target)) => ("120000", target.into()),
             };
-            let _ = write!(stream, "M {mode} inline {path}\ndata {}\n{text}\n", text.len());
+            let _ = write!(
+                stream,
+                "M {mode} inline {path}\ndata {}\n{text}\n",
+                text.len()
+            );
         }
         stream
     }
@@ -321,7 +330,11 @@ fn registries(
     let auth = &scenario.document["registry_auth"];
     if auth.is_object() {
         let server = RegistryOptions::new(content)
-            .basic(text(auth, "user"), text(auth, "password"), text(auth, "realm"))
+            .basic(
+                text(auth, "user"),
+                text(auth, "password"),
+                text(auth, "realm"),
+            )
             .start();
         placeholders.bind("REGISTRY_AUTH", server.host());
         servers.push(server);
@@ -347,17 +360,19 @@ fn git_server(
 ) -> GitServer {
     let auth = &scenario.document["git_auth"];
     let settings = Settings {
-        basic: auth
-            .is_object()
-            .then(|| (text(auth, "user").to_owned(), text(auth, "password").to_owned())),
+        basic: auth.is_object().then(|| {
+            (
+                text(auth, "user").to_owned(),
+                text(auth, "password").to_owned(),
+            )
+        }),
         basic_below: Some("/auth/".to_owned()),
         ..Settings::default()
     };
     let server = GitServer::start(folder.root(), settings);
     let read_only = Arc::clone(read_only);
     server.fault(move |request| {
-        let writes =
-            request.advertises("git-receive-pack") || request.posts("git-receive-pack");
+        let writes = request.advertises("git-receive-pack") || request.posts("git-receive-pack");
         (writes && read_only.load(Ordering::SeqCst)).then(|| Fault::Answer {
             status: 403,
             content_type: "text/plain",

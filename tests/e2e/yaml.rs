@@ -80,7 +80,12 @@ pub fn edits(before: &[u8], after: &[u8]) -> Result<Vec<Edit>, String> {
         found.push(Edit {
             before: from.clone(),
             value: to.value.clone(),
-            spelling: spelling(&before[from.range.clone()], from, &after[to.range.clone()], to),
+            spelling: spelling(
+                &before[from.range.clone()],
+                from,
+                &after[to.range.clone()],
+                to,
+            ),
             comment: comment.to_owned(),
             key: at
                 .checked_sub(1)
@@ -97,7 +102,10 @@ fn spelling(old: &str, from: &Scalar, new: &str, to: &Scalar) -> String {
     }
     match old.chars().next() {
         Some('\'') => format!("'{}'", to.value.replace('\'', "''")),
-        Some('"') => format!("\"{}\"", to.value.replace('\\', "\\\\").replace('"', "\\\"")),
+        Some('"') => format!(
+            "\"{}\"",
+            to.value.replace('\\', "\\\\").replace('"', "\\\"")
+        ),
         _ => new.to_owned(),
     }
 }
