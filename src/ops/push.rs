@@ -165,6 +165,15 @@ fn choose_tag(range: &str, tags: &[(String, i64)]) -> Option<String> {
 /// The controller's message for a failed checkout.
 fn checkout_failure(group: &Group, error: &GitError) -> Failure {
     let url = &group.source.url;
+    if let GitError::Credentials(text) = error {
+        return Failure::new(
+            "SourceManagerFailed",
+            format!(
+                "failed configuring source manager: failed to configure authentication options: \
+                 {text}"
+            ),
+        );
+    }
     let text = match error {
         GitError::RepositoryNotFound { .. } => {
             format!("unable to clone '{url}': repository not found: ")
