@@ -219,11 +219,21 @@ impl Pushed<'_> {
                 (!reason.contains("atomic")).then(|| (name.clone(), reason))
             });
             let (name, reason) = cause.unwrap_or((name, reason));
-            let reason = if report.unpack == "ok" {
+            let mut reason = if report.unpack == "ok" {
                 reason
             } else {
                 format!("{reason} (unpack: {})", report.unpack)
             };
+            let updated: Vec<&str> = report
+                .results
+                .iter()
+                .filter(|(_, result)| result.is_ok())
+                .map(|(name, _)| name.as_str())
+                .collect();
+            if !updated.is_empty() {
+                // Only where the server cannot update all or none.
+                reason.push_str(&format!("; {} was updated", updated.join(", ")));
+            }
             return Err(self.refused(name, reason, report.messages, commands));
         }
         if report.unpack != "ok" {
@@ -261,7 +271,8 @@ impl Pushed<'_> {
         if let (Some(expected), Ok(now)) =
             (expected, self.read_references(std::slice::from_ref(&name)))
             && let now = now[0]
-            && now.unwrap_or_else(|| ObjectId::null(gix::hash::Kind::Sha1)) != expected
+            && (now.unwrap_or_else(|| ObjectId::null(gix::hash::Kind::Sha1)) != expected
+                || is_locked(&messages))
         {
             return moved(&name, now);
         }
@@ -317,6 +328,13 @@ impl Pushed<'_> {
             })
             .collect())
     }
+}
+
+/// Whether another push holds the reference's lock at this moment, and will have moved it.
+fn is_locked(messages: &[String]) -> bool {
+    messages
+        .iter()
+        .any(|line| line.contains("cannot lock ref") && line.contains(".lock': File exists"))
 }
 
 fn moved(name: &str, now: Option<ObjectId>) -> PushError {

@@ -6,6 +6,7 @@
 //! Refuses: to print, and to know which libraries stand behind the ports.
 
 mod access;
+mod checkout;
 mod declare;
 mod gather;
 mod group;
@@ -14,6 +15,7 @@ mod message;
 mod plan;
 mod policies;
 mod push;
+mod race;
 mod ready;
 mod run;
 mod scan;
@@ -31,7 +33,8 @@ pub use message::check_message_template;
 pub use ready::{Readiness, WaitError, readiness, request, wait_ready};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
 
-/// What is wrong with a refspec, for `create`; see `source`.
-pub fn refspec_problem(refspec: &str, pushed_branch: &str) -> Option<String> {
-    source::refspec_problem(refspec, pushed_branch)
+/// What is wrong with a refspec, for `create`; see `source`. `branches` are those that an automation
+/// has: the one it pushes, and the one it checks out.
+pub fn refspec_problem(refspec: &str, branches: &[String]) -> Option<String> {
+    source::refspec_problem(refspec, branches)
 }

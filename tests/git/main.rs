@@ -18,6 +18,7 @@ mod logins;
 mod product;
 mod product_cache;
 mod product_logins;
+mod product_push;
 mod references;
 mod secure_shell;
 mod servers;
