@@ -15,7 +15,7 @@ use crate::key::NamespacedName;
 use crate::model::{
     Failure, Note, PolicyOutcome, PolicyState, RepositoryOutcome, RepositoryState, Scan,
 };
-use crate::policy::{Policy, Selection, reflects_digest};
+use crate::policy::{Policy, PolicyError, Selection, SelectionError, reflects_digest};
 
 /// What the controller says about a list of tags that is empty or was never read.
 const NO_TAGS: &str = "retrying in 30s error: no tags in database";
@@ -54,14 +54,14 @@ async fn decide(
 ) -> PolicyOutcome {
     let mut notes = Vec::new();
     let state = match choose(gathered, repositories, policy) {
-        Err((failure, selection)) => PolicyState::Undecided { failure, selection },
+        Err((failure, selection)) => {
+            if let Some(selection) = &selection {
+                notes = doubts(&policy.key(), selection);
+            }
+            PolicyState::Undecided { failure, selection }
+        }
         Ok((repository, selection)) => {
-            notes.extend(selection.warnings().iter().map(|warning| {
-                Note::warning(
-                    warning.code(),
-                    format!("policy {}: {warning}", policy.key()),
-                )
-            }));
+            notes = doubts(&policy.key(), &selection);
             let tag = selection.tag().unwrap_or_default().to_owned();
             match with_digest(services, policy, repository, tag).await {
                 Ok(latest) => PolicyState::Selected { latest, selection },
@@ -77,6 +77,30 @@ async fn decide(
         state,
         notes,
     }
+}
+
+/// What is doubtful about a choice, or about the lack of one.
+pub(super) fn doubts(policy: &NamespacedName, selection: &Selection) -> Vec<Note> {
+    selection
+        .warnings()
+        .iter()
+        .map(|warning| Note::warning(warning.code(), format!("policy {policy}: {warning}")))
+        .collect()
+}
+
+/// The controller's failure for a policy that chooses nothing.
+pub(super) fn no_choice(error: &SelectionError) -> Failure {
+    let failure = if error.stalled() {
+        Failure::stalled("InvalidPolicy", format!("failed to filter tags: {error}"))
+    } else {
+        Failure::new("Failure", error.to_string())
+    };
+    failure.with_hint(error.hint())
+}
+
+/// The controller's failure for a policy whose rules cannot be read.
+pub(super) fn invalid(error: &PolicyError) -> Failure {
+    Failure::stalled("InvalidPolicy", format!("invalid policy: {error}"))
 }
 
 type Undecided = (Failure, Option<Arc<Selection>>);
@@ -95,21 +119,11 @@ fn choose<'g>(
     if uses_workload_identity(repository) {
         return Err(fail(Failure::stalled("FeatureGateDisabled", FEATURE_GATE)));
     }
-    let rules = Policy::new(&policy.spec).map_err(|error| {
-        fail(Failure::stalled(
-            "InvalidPolicy",
-            format!("invalid policy: {error}"),
-        ))
-    })?;
+    let rules = Policy::new(&policy.spec).map_err(|error| fail(invalid(&error)))?;
     let scan = tags(repositories, &repository.key()).map_err(fail)?;
-    let selection = Arc::new(rules.select(&scan.stored));
+    let selection = Arc::new(rules.select(scan.stored.as_ref()));
     if let Some(error) = selection.error() {
-        let failure = if error.stalled() {
-            Failure::stalled("InvalidPolicy", format!("failed to filter tags: {error}"))
-        } else {
-            Failure::new("Failure", error.to_string())
-        };
-        return Err((failure, Some(selection)));
+        return Err((no_choice(error), Some(selection)));
     }
     Ok((repository, selection))
 }
@@ -125,7 +139,8 @@ fn check_interval(policy: &ImagePolicy) -> Result<(), Failure> {
     Ok(())
 }
 
-fn repository<'g>(
+/// The repository a policy refers to, if it may.
+pub(super) fn repository<'g>(
     gathered: &'g Gathered,
     policy: &ImagePolicy,
 ) -> Result<&'g ImageRepository, Failure> {
