@@ -19,3 +19,5 @@ mod selected;
 pub mod suspend;
 pub mod tags;
 pub mod version;
+
+pub use kinds::kind_mistake;

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::{StreamExt as _, stream};
+
 use super::gather::Gathered;
 use super::run::Services;
 use super::{access, scan};
@@ -23,6 +25,9 @@ const NO_TAGS: &str = "retrying in 30s error: no tags in database";
 const FEATURE_GATE: &str = "to use spec.serviceAccountName in the ImageRepository for provider \
     authentication please enable the ObjectLevelWorkloadIdentity feature gate in the controller";
 
+/// How many policies ask for a digest at once.
+const PARALLEL_DIGESTS: usize = 8;
+
 /// Decides every gathered policy, by key.
 pub(super) async fn decide_all(
     services: &Services,
@@ -30,20 +35,21 @@ pub(super) async fn decide_all(
     repositories: &BTreeMap<NamespacedName, RepositoryOutcome>,
     include_suspended: &dyn Fn(&NamespacedName) -> bool,
 ) -> Vec<PolicyOutcome> {
-    let mut outcomes = Vec::new();
-    for (key, policy) in &gathered.policies {
-        let outcome = if policy.spec.suspend && !include_suspended(key) {
-            PolicyOutcome {
-                object: policy.clone(),
-                state: PolicyState::Held(policy.status.latest()),
-                notes: Vec::new(),
+    stream::iter(&gathered.policies)
+        .map(|(key, policy)| async move {
+            if policy.spec.suspend && !include_suspended(key) {
+                PolicyOutcome {
+                    object: policy.clone(),
+                    state: PolicyState::Held(policy.status.latest()),
+                    notes: Vec::new(),
+                }
+            } else {
+                decide(services, gathered, repositories, policy).await
             }
-        } else {
-            decide(services, gathered, repositories, policy).await
-        };
-        outcomes.push(outcome);
-    }
-    outcomes
+        })
+        .buffered(PARALLEL_DIGESTS)
+        .collect()
+        .await
 }
 
 async fn decide(
@@ -55,13 +61,15 @@ async fn decide(
     let mut notes = Vec::new();
     let state = match choose(gathered, repositories, policy) {
         Err((failure, selection)) => {
-            if let Some(selection) = &selection {
-                notes = doubts(&policy.key(), selection);
-            }
+            notes.extend(
+                selection
+                    .iter()
+                    .flat_map(|lost| doubts(&policy.key(), lost)),
+            );
             PolicyState::Undecided { failure, selection }
         }
         Ok((repository, selection)) => {
-            notes = doubts(&policy.key(), &selection);
+            notes.extend(doubts(&policy.key(), &selection));
             let tag = selection.tag().unwrap_or_default().to_owned();
             match with_digest(services, policy, repository, tag).await {
                 Ok(latest) => PolicyState::Selected { latest, selection },
@@ -79,7 +87,7 @@ async fn decide(
     }
 }
 
-/// What is doubtful about a choice, or about the lack of one.
+/// The warnings of a choice, naming its policy.
 pub(super) fn doubts(policy: &NamespacedName, selection: &Selection) -> Vec<Note> {
     selection
         .warnings()
@@ -103,6 +111,41 @@ pub(super) fn invalid(error: &PolicyError) -> Failure {
     Failure::stalled("InvalidPolicy", format!("invalid policy: {error}"))
 }
 
+/// How the tags lost, counted: what to know before changing the policy.
+fn how_tags_lost(
+    rules: &Policy,
+    policy: &ImagePolicy,
+    selection: &Selection,
+    tags: &[String],
+) -> String {
+    let range = policy
+        .spec
+        .policy
+        .semver
+        .as_ref()
+        .map_or("", |semver| semver.range.as_str());
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in selection.explain(rules, tags).rows() {
+        *counts.entry(row.verdict.code()).or_default() += 1;
+    }
+    let outside = format!("are outside the range \"{range}\"");
+    let parts: Vec<String> = [
+        ("no-match", "do not match filterTags.pattern"),
+        ("no-version", "are no versions"),
+        ("no-number", "are no numbers"),
+        ("outside-range", &outside),
+    ]
+    .into_iter()
+    .filter_map(|(code, what)| Some(format!("{} {what}", counts.get(code)?)))
+    .collect();
+    format!(
+        "of {} tags, {}; 'tags {}' lists them",
+        tags.len(),
+        parts.join(", "),
+        policy.metadata.name
+    )
+}
+
 type Undecided = (Failure, Option<Arc<Selection>>);
 
 /// Everything up to the tag.
@@ -123,7 +166,14 @@ fn choose<'g>(
     let scan = tags(repositories, &repository.key()).map_err(fail)?;
     let selection = Arc::new(rules.select(scan.stored.as_ref()));
     if let Some(error) = selection.error() {
-        return Err((no_choice(error), Some(selection)));
+        let failure = no_choice(error);
+        let failure = if matches!(error, SelectionError::Empty | SelectionError::NoneInRange) {
+            let lost = how_tags_lost(&rules, policy, &selection, &scan.stored);
+            failure.with_hint(Some(lost))
+        } else {
+            failure
+        };
+        return Err((failure, Some(selection)));
     }
     Ok((repository, selection))
 }
@@ -192,9 +242,8 @@ fn tags<'r>(
             Err(no_tags(format!("image repository {key} has no tags")))
         }
         Some(RepositoryState::Scanned(scan)) => Ok(scan),
-        Some(RepositoryState::Failed(failure)) => Err(no_tags(format!(
-            "image repository {key}: {}",
-            failure.message
+        Some(RepositoryState::Failed(_)) => Err(no_tags(format!(
+            "image repository {key} could not be scanned"
         ))),
         Some(RepositoryState::Suspended) => Err(no_tags(format!(
             "image repository {key} is suspended, so it offers no tags"
