@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+pub use crate::cluster::KubeconfigNames;
 use crate::cluster::{self, ConnectionSettings, LiveCluster, ManifestSource, Manifests};
 use crate::error::CommandError;
 use crate::flags::{Environment, GlobalFlags, ObjectFlags, RegistryFlags, TreeFlags};
@@ -158,6 +159,11 @@ impl Context {
     fn context_namespace(&self) -> Result<String, CommandError> {
         let namespace = self.live().context_namespace()?;
         Ok(namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()))
+    }
+
+    /// The names that the kubeconfig defines; nobody is contacted.
+    pub fn kubeconfig_names(&self) -> Result<KubeconfigNames, CommandError> {
+        Ok(self.live().kubeconfig_names()?)
     }
 
     /// The cluster; nothing is contacted before it is asked something.

@@ -17,6 +17,7 @@ mod session;
 mod settings;
 mod watch;
 
+pub use kubeconfig::KubeconfigNames;
 pub use live::LiveCluster;
 pub use manifests::{ManifestSource, Manifests};
 pub use settings::{ConnectionSettings, Environment};

@@ -25,6 +25,7 @@ mod stage;
 mod support;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 
 use compare::Deviation;
 use forms::{Files, Form};
-use rules::Wanted;
+use rules::{Facts, Wanted};
 use scenario::Scenario;
 use stage::Stage;
 
@@ -136,6 +137,7 @@ fn run(folder: &Path, form: &mut dyn Form) -> Result<Verdict, String> {
     let objects = objects::documents(&stage.placeholders.fill(&scenario.objects))?;
     form.load(&scenario, &objects);
     let mut verdict = Verdict::default();
+    let mut statuses = BTreeMap::new();
     for phase in scenario.list("phases") {
         let name = phase["name"].as_str().unwrap_or_default();
         for action in scenario::list(&phase["do"]) {
@@ -146,16 +148,19 @@ fn run(folder: &Path, form: &mut dyn Form) -> Result<Verdict, String> {
             }
         }
         let expected = scenario.expected(phase)?;
+        let refs = stage.labels();
+        let objects = form.objects();
         let outcome = form.reconcile(&stage)?;
-        let observed = observed::observe(
-            &mut stage,
-            &scenario,
-            &expected,
-            outcome.statuses,
-            outcome.answer.stderr,
-        );
-        let wanted = Wanted::from(expected);
+        let observed = observed::observe(&mut stage, &scenario, &expected, outcome);
+        let facts = Facts {
+            stage: &stage,
+            objects: &objects,
+            statuses: &statuses,
+            refs: &refs,
+        };
+        let wanted = Wanted::new(expected, &facts);
         let comparison = compare::compare(&scenario, &stage, &wanted, &observed);
+        statuses.extend(observed.statuses);
         let place = |text: String| format!("phase {name}: {text}");
         let multiple = scenario.list("phases").len() > 1;
         let place = |text: String| if multiple { place(text) } else { text };

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::placeholders::Placeholders;
-use crate::scenario::{Content, Scenario, entries, list};
+use crate::scenario::{Commit, Content, Scenario, entries, list};
 use crate::support::certificates;
 use crate::support::git_repository::{Repositories, Repository};
 use crate::support::git_server::{Fault, GitServer, Settings};
@@ -243,6 +243,43 @@ impl Stage {
         self.known.insert(id.to_owned());
     }
 
+    /// A file at a label's commit, in the repository that a recorded commit names.
+    pub fn show(&self, commit: &Commit, label: &str, path: &str) -> Option<Vec<u8>> {
+        let named = commit.headers.get("repository").map(String::as_str);
+        let (_, repository) = self
+            .repositories
+            .iter()
+            .find(|(name, _)| Some(file_name(name).as_str()) == named)
+            .or(self.repositories.first())?;
+        let revision = self.placeholders.fill(label);
+        let output = repository.try_git(&["show", &format!("{revision}:{path}")]);
+        output.status.success().then_some(output.stdout)
+    }
+
+    /// Every file of a label's commit, in the first repository.
+    pub fn files(&self, label: &str) -> Vec<(String, Vec<u8>)> {
+        let Some((_, repository)) = self.repositories.first() else {
+            return Vec::new();
+        };
+        let revision = self.placeholders.fill(label);
+        let listed = repository.git(&["ls-tree", "-r", "--name-only", &revision]);
+        listed
+            .lines()
+            .map(|path| {
+                let output = repository.try_git(&["show", &format!("{revision}:{path}")]);
+                (path.to_owned(), output.stdout)
+            })
+            .collect()
+    }
+
+    /// Every reference with the label of its commit.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        self.refs()
+            .into_iter()
+            .map(|(name, id)| (name, self.placeholders.label(&id)))
+            .collect()
+    }
+
     /// Every reference of every repository, as `refs.json` names them.
     pub fn refs(&self) -> BTreeMap<String, String> {
         let mut refs = BTreeMap::new();
@@ -252,7 +289,7 @@ impl Stage {
                 let key = if self.repositories.len() == 1 {
                     reference.to_owned()
                 } else {
-                    format!("{name}.git {reference}")
+                    format!("{} {reference}", file_name(name))
                 };
                 refs.insert(key, id.to_owned());
             }
@@ -303,6 +340,11 @@ impl SetUpCommit<'_> {
         }
         stream
     }
+}
+
+/// The last part of a repository's path, which is how records name it.
+pub fn file_name(name: &str) -> String {
+    format!("{}.git", name.rsplit('/').next().unwrap_or(name))
 }
 
 fn text<'v>(value: &'v Value, field: &str) -> &'v str {
