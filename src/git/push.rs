@@ -127,7 +127,10 @@ impl Pushed<'_> {
         }
         let mut commands = Vec::new();
         for (name, new) in targets {
-            let now = advertisement.find(&name).map(|reference| reference.target);
+            let now = match advertisement.find(&name) {
+                Some(reference) => Some(reference.target),
+                None => self.hidden(&name)?,
+            };
             if name == branch {
                 self.check_branch(&name, now, new, request.replace, limits)?;
             } else if let Some(now) = now
@@ -141,6 +144,18 @@ impl Pushed<'_> {
             }
         }
         Ok(commands)
+    }
+
+    /// Where a reference is that was fetched and is not offered for pushing: gone, or hidden, which
+    /// is for the server to say.
+    fn hidden(&mut self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        match self.seen.get(name) {
+            Some(Some(_)) => {
+                let now = self.read_references(&[name.to_owned()])?;
+                Ok(now.into_iter().next().flatten())
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The commit that the left side of a refspec names.

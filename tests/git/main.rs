@@ -17,6 +17,8 @@ mod huge;
 mod logins;
 mod product;
 mod product_cache;
+mod product_faults;
+mod product_interruption;
 mod product_logins;
 mod product_push;
 mod references;
