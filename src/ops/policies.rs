@@ -242,8 +242,9 @@ fn tags<'r>(
             Err(no_tags(format!("image repository {key} has no tags")))
         }
         Some(RepositoryState::Scanned(scan)) => Ok(scan),
-        Some(RepositoryState::Failed(_)) => Err(no_tags(format!(
-            "image repository {key} could not be scanned"
+        Some(RepositoryState::Failed(failure)) => Err(no_tags(format!(
+            "image repository {key}: {}",
+            failure.message
         ))),
         Some(RepositoryState::Suspended) => Err(no_tags(format!(
             "image repository {key} is suspended, so it offers no tags"
