@@ -15,8 +15,8 @@ use crate::duration::GoDuration;
 use crate::key::NamespacedName;
 use crate::model::Failure;
 use crate::ports::{
-    GitCredentials, GitHost, GitSource, Objects, Provider, ProxySettings, RegistryCredential,
-    SigningKey, TlsSettings,
+    GitCredentials, GitHost, GitSource, Objects, ObjectsError, Provider, ProxySettings,
+    RegistryCredential, SigningKey, TlsSettings,
 };
 use crate::redacted::Redacted;
 
@@ -36,13 +36,50 @@ pub(super) struct RegistryLogin {
     pub(super) proxy: Option<ProxySettings>,
 }
 
+/// Why a login cannot be prepared.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The controller's text.
+    message: String,
+    /// The API server did not let this person read what is needed.
+    local: bool,
+}
+
+impl Refusal {
+    /// As a failure with the controller's reason.
+    pub(super) fn into_failure(self, reason: &'static str, prefix: &str) -> Failure {
+        Failure {
+            local: self.local,
+            ..Failure::new(reason, format!("{prefix}{}", self.message))
+        }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            local: false,
+        }
+    }
+}
+
+impl From<ObjectsError> for Refusal {
+    fn from(error: ObjectsError) -> Self {
+        Self {
+            message: error.to_string(),
+            local: true,
+        }
+    }
+}
+
 /// The login of a repository, in the controller's order: proxy, certificates, pull secrets. The
 /// error is the controller's text.
 pub(super) async fn for_registry(
     objects: &dyn Objects,
     repository: &ImageRepository,
     provider: Provider,
-) -> Result<RegistryLogin, String> {
+) -> Result<RegistryLogin, Refusal> {
     let spec = &repository.spec;
     let namespace = &repository.metadata.namespace;
     let proxy = match named(spec.proxy_secret_ref.as_ref()) {
@@ -85,27 +122,26 @@ async fn pull_secrets(
     objects: &dyn Objects,
     namespace: &str,
     account: &str,
-) -> Result<Vec<RegistryCredential>, String> {
+) -> Result<Vec<RegistryCredential>, Refusal> {
     let key = NamespacedName::new(namespace, account);
     let value = objects
         .get(Kind::ServiceAccount, &key)
-        .await
-        .map_err(|error| error.to_string())?
+        .await?
         .ok_or_else(|| format!("serviceaccount '{key}' not found"))?;
     let account_object = ServiceAccount::read(&value).map_err(|error| error.to_string())?;
     let mut credentials = Vec::new();
     for reference in &account_object.image_pull_secrets {
         let secret_key = NamespacedName::new(namespace, &reference.name);
-        let secret = match objects.get(Kind::Secret, &secret_key).await {
-            Ok(Some(value)) => read_secret(&value)?,
-            Ok(None) => {
-                return Err(format!(
+        let value = objects
+            .get(Kind::Secret, &secret_key)
+            .await?
+            .ok_or_else(|| {
+                format!(
                     "failed to get image pull secret for serviceaccount '{key}': \
                      secret '{secret_key}' not found"
-                ));
-            }
-            Err(error) => return Err(error.to_string()),
-        };
+                )
+            })?;
+        let secret = read_secret(&value)?;
         let source = format!("secret {secret_key} of service account {account}");
         credentials.extend(docker_config(&secret, source));
     }
@@ -197,13 +233,13 @@ fn proxy(secret: &Secret) -> Result<ProxySettings, String> {
 }
 
 /// A Secret that an object names; the error is the API server's text.
-async fn secret(objects: &dyn Objects, namespace: &str, name: &str) -> Result<Secret, String> {
+async fn secret(objects: &dyn Objects, namespace: &str, name: &str) -> Result<Secret, Refusal> {
     let key = NamespacedName::new(namespace, name);
-    match objects.get(Kind::Secret, &key).await {
-        Ok(Some(value)) => read_secret(&value),
-        Ok(None) => Err(format!("secrets \"{name}\" not found")),
-        Err(error) => Err(error.to_string()),
-    }
+    let value = objects
+        .get(Kind::Secret, &key)
+        .await?
+        .ok_or_else(|| format!("secrets \"{name}\" not found"))?;
+    Ok(read_secret(&value)?)
 }
 
 fn read_secret(value: &serde_json::Value) -> Result<Secret, String> {
@@ -237,10 +273,9 @@ pub(super) async fn for_git(
     })?;
     let secret = match named(spec.secret_ref.as_ref()) {
         None => None,
-        Some(name) => Some(secret(objects, namespace, name).await.map_err(|cause| {
-            fail(format!(
-                "failed to get auth secret '{namespace}/{name}': {cause}"
-            ))
+        Some(name) => Some(secret(objects, namespace, name).await.map_err(|refusal| {
+            let prefix = format!("{PREFIX}failed to get auth secret '{namespace}/{name}': ");
+            refusal.into_failure("SourceManagerFailed", &prefix)
         })?),
     };
     check_provider(repository, secret.as_ref())?;
@@ -257,7 +292,7 @@ pub(super) async fn for_git(
             let value = objects
                 .get(Kind::Secret, &key)
                 .await
-                .map_err(|e| fail(e.to_string()))?;
+                .map_err(|e| Refusal::from(e).into_failure("SourceManagerFailed", PREFIX))?;
             let value = value.ok_or_else(|| fail(format!("secret '{key}' not found")))?;
             Some(proxy(&read_secret(&value).map_err(fail)?).map_err(fail)?)
         }
@@ -438,10 +473,9 @@ pub(super) async fn signing_key(
     let name = &spec.secret_ref.name;
     let secret = secret(objects, &update.metadata.namespace, name)
         .await
-        .map_err(|cause| {
-            fail(format!(
-                "could not find signing key secret '{name}': {cause}"
-            ))
+        .map_err(|refusal| {
+            let prefix = format!("{PREFIX}could not find signing key secret '{name}': ");
+            refusal.into_failure("SourceManagerFailed", &prefix)
         })?;
     let bytes = |key: &str, article: &str| {
         secret

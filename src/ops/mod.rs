@@ -6,6 +6,7 @@
 //! Refuses: to print, and to know which libraries stand behind the ports.
 
 mod access;
+mod agreement;
 mod declare;
 mod gather;
 mod group;
@@ -15,6 +16,8 @@ mod plan;
 mod policies;
 mod push;
 mod ready;
+mod record;
+mod request;
 mod run;
 mod scan;
 mod signing;
@@ -28,7 +31,9 @@ pub use declare::{
 };
 pub use gather::{GatherError, Gathered, Scope, Targets};
 pub use message::check_message_template;
-pub use ready::{Readiness, WaitError, readiness, request, wait_ready};
+pub use ready::{Readiness, WaitError, readiness, wait_ready};
+pub use record::StatusMode;
+pub use request::{Answer, RequestOptions, Requested, request};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
 
 /// What is wrong with a refspec, for `create`; see `source`.

@@ -10,14 +10,18 @@
 mod kube;
 #[path = "../support/scripted.rs"]
 mod scripted;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod connection;
 mod login;
 mod reading;
 mod rights;
+mod scene;
 mod sentences;
 mod trouble;
 mod versions;
+mod walk_through;
 mod watching;
 mod writing;
 
