@@ -54,6 +54,15 @@ pub struct Gathered {
     pub namespaces: BTreeMap<String, Result<BTreeMap<String, String>, String>>,
     /// Keys of objects that were asked for by kind or name, for `get`.
     pub wanted: BTreeSet<(Kind, NamespacedName)>,
+    /// Of these, the ones that run although they are suspended.
+    pub on_demand: BTreeSet<(Kind, NamespacedName)>,
+}
+
+impl Gathered {
+    /// Whether an object does not run because it is suspended.
+    fn rests(&self, kind: Kind, key: NamespacedName, suspended: bool) -> bool {
+        suspended && !self.on_demand.contains(&(kind, key))
+    }
 }
 
 /// Why the objects of a run could not be read.
@@ -81,17 +90,19 @@ pub(super) async fn gather(
     objects: &dyn Objects,
     scope: &Scope,
     targets: &Targets,
+    include_suspended: bool,
 ) -> Result<Gathered, GatherError> {
-    let mut gathered = needed(objects, scope, targets).await?;
+    let mut gathered = needed(objects, scope, targets, include_suspended).await?;
     add_namespaces(objects, &mut gathered).await?;
     Ok(gathered)
 }
 
-/// The `targets` and the image objects that they need.
+/// The `targets` and the image objects that they need. Named ones may run although suspended.
 pub(super) async fn needed(
     objects: &dyn Objects,
     scope: &Scope,
     targets: &Targets,
+    include_suspended: bool,
 ) -> Result<Gathered, GatherError> {
     let mut gathered = Gathered::default();
     let mut missing = Vec::new();
@@ -123,6 +134,9 @@ pub(super) async fn needed(
     }
     if !missing.is_empty() {
         return Err(GatherError::NotFound(missing));
+    }
+    if include_suspended && !targets.names.is_empty() {
+        gathered.on_demand.clone_from(&gathered.wanted);
     }
     select_policies(objects, &mut gathered).await?;
     add_repositories(objects, &mut gathered).await?;
@@ -211,7 +225,13 @@ async fn select_policies(
     let namespaces: BTreeSet<String> = gathered
         .updates
         .iter()
-        .filter(|update| !update.spec.suspend)
+        .filter(|update| {
+            !gathered.rests(
+                Kind::ImageUpdateAutomation,
+                update.key(),
+                update.spec.suspend,
+            )
+        })
         .map(|update| update.metadata.namespace.clone())
         .collect();
     let mut by_namespace: BTreeMap<String, Vec<ImagePolicy>> = BTreeMap::new();
@@ -274,7 +294,7 @@ async fn add_repositories(
     let needed: BTreeSet<NamespacedName> = gathered
         .policies
         .values()
-        .filter(|policy| !policy.spec.suspend)
+        .filter(|policy| !gathered.rests(Kind::ImagePolicy, policy.key(), policy.spec.suspend))
         .map(ImagePolicy::repository_key)
         .filter(|key| !gathered.repositories.contains_key(key))
         .collect();

@@ -61,7 +61,8 @@ pub async fn request(
         return Ok(Vec::new());
     };
     let begin = Instant::now();
-    let gathered = gather::needed(cluster.as_ref(), &options.scope, &options.targets).await?;
+    let gathered =
+        gather::needed(cluster.as_ref(), &options.scope, &options.targets, false).await?;
     if !options.targets.names.is_empty() {
         refuse_suspended(&gathered)?;
     }

@@ -96,14 +96,16 @@ pub enum OpsError {
 /// Runs: gather, scan, choose, for automations plan and perhaps apply, and write the statuses.
 pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport, OpsError> {
     let begin = Instant::now();
-    let gathered =
-        gather::gather(services.objects.as_ref(), &options.scope, &options.targets).await?;
+    let gathered = gather::gather(
+        services.objects.as_ref(),
+        &options.scope,
+        &options.targets,
+        options.include_suspended,
+    )
+    .await?;
     refuse_named_suspended(options, &gathered)?;
-    let named = |kind: Kind, key: &NamespacedName| {
-        options.include_suspended
-            && !options.targets.names.is_empty()
-            && gathered.wanted.contains(&(kind, key.clone()))
-    };
+    let named =
+        |kind: Kind, key: &NamespacedName| gathered.on_demand.contains(&(kind, key.clone()));
     let wanted: Vec<ImageRepository> = gathered.repositories.values().cloned().collect();
     let include = |key: &NamespacedName| named(Kind::ImageRepository, key);
     let repositories: BTreeMap<NamespacedName, RepositoryOutcome> =

@@ -13,9 +13,13 @@ mod scripted;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ahead;
 mod connection;
+mod controller;
 mod login;
 mod reading;
+mod reconcile;
+mod request;
 mod rights;
 mod scene;
 mod sentences;

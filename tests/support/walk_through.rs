@@ -21,7 +21,12 @@ pub struct Stage {
 impl Stage {
     /// A registry with these images and a repository whose branch main holds these files.
     pub fn new(images: &[(&str, &[&str])], files: &[(&str, &str)]) -> Self {
-        let registry = DockerRegistry::start(&Mode::Open, images);
+        Self::with(&Mode::Open, images, files)
+    }
+
+    /// The same with a registry of this mode.
+    pub fn with(mode: &Mode<'_>, images: &[(&str, &[&str])], files: &[(&str, &str)]) -> Self {
+        let registry = DockerRegistry::start(mode, images);
         let repositories = Repositories::new();
         let fleet = repositories.create("fleet");
         let git = GitServer::start(repositories.root(), Settings::default());
