@@ -18,3 +18,5 @@ mod runtime;
 mod selected;
 pub mod suspend;
 pub mod version;
+
+pub use kinds::kind_mistake;

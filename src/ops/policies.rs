@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::{StreamExt as _, stream};
+
 use super::gather::Gathered;
 use super::run::Services;
 use super::{access, scan};
@@ -15,13 +17,16 @@ use crate::key::NamespacedName;
 use crate::model::{
     Failure, Note, PolicyOutcome, PolicyState, RepositoryOutcome, RepositoryState, Scan,
 };
-use crate::policy::{Policy, Selection, reflects_digest};
+use crate::policy::{Policy, Selection, Verdict, reflects_digest};
 
 /// What the controller says about a list of tags that is empty or was never read.
 const NO_TAGS: &str = "retrying in 30s error: no tags in database";
 /// What the controller says about workload identity with its default feature gates.
 const FEATURE_GATE: &str = "to use spec.serviceAccountName in the ImageRepository for provider \
     authentication please enable the ObjectLevelWorkloadIdentity feature gate in the controller";
+
+/// How many policies ask for a digest at once.
+const PARALLEL_DIGESTS: usize = 8;
 
 /// Decides every gathered policy, by key.
 pub(super) async fn decide_all(
@@ -30,20 +35,21 @@ pub(super) async fn decide_all(
     repositories: &BTreeMap<NamespacedName, RepositoryOutcome>,
     include_suspended: &dyn Fn(&NamespacedName) -> bool,
 ) -> Vec<PolicyOutcome> {
-    let mut outcomes = Vec::new();
-    for (key, policy) in &gathered.policies {
-        let outcome = if policy.spec.suspend && !include_suspended(key) {
-            PolicyOutcome {
-                object: policy.clone(),
-                state: PolicyState::Held(policy.status.latest()),
-                notes: Vec::new(),
+    stream::iter(&gathered.policies)
+        .map(|(key, policy)| async move {
+            if policy.spec.suspend && !include_suspended(key) {
+                PolicyOutcome {
+                    object: policy.clone(),
+                    state: PolicyState::Held(policy.status.latest()),
+                    notes: Vec::new(),
+                }
+            } else {
+                decide(services, gathered, repositories, policy).await
             }
-        } else {
-            decide(services, gathered, repositories, policy).await
-        };
-        outcomes.push(outcome);
-    }
-    outcomes
+        })
+        .buffered(PARALLEL_DIGESTS)
+        .collect()
+        .await
 }
 
 async fn decide(
@@ -54,14 +60,12 @@ async fn decide(
 ) -> PolicyOutcome {
     let mut notes = Vec::new();
     let state = match choose(gathered, repositories, policy) {
-        Err((failure, selection)) => PolicyState::Undecided { failure, selection },
+        Err((failure, selection)) => {
+            notes.extend(selection.iter().flat_map(|lost| doubts(policy, lost)));
+            PolicyState::Undecided { failure, selection }
+        }
         Ok((repository, selection)) => {
-            notes.extend(selection.warnings().iter().map(|warning| {
-                Note::warning(
-                    warning.code(),
-                    format!("policy {}: {warning}", policy.key()),
-                )
-            }));
+            notes.extend(doubts(policy, &selection));
             let tag = selection.tag().unwrap_or_default().to_owned();
             match with_digest(services, policy, repository, tag).await {
                 Ok(latest) => PolicyState::Selected { latest, selection },
@@ -77,6 +81,65 @@ async fn decide(
         state,
         notes,
     }
+}
+
+/// The warnings of a choice, naming its policy.
+fn doubts(policy: &ImagePolicy, selection: &Selection) -> Vec<Note> {
+    selection
+        .warnings()
+        .iter()
+        .map(|warning| {
+            Note::warning(
+                warning.code(),
+                format!("policy {}: {warning}", policy.key()),
+            )
+        })
+        .collect()
+}
+
+/// How the tags lost, counted: what to know before changing the policy.
+fn how_tags_lost(rules: &Policy, policy: &ImagePolicy, selection: &Selection) -> String {
+    let verdicts = selection.verdicts(rules);
+    let range = policy
+        .spec
+        .policy
+        .semver
+        .as_ref()
+        .map_or("", |semver| semver.range.as_str());
+    let count = |wanted: fn(&Verdict) -> bool, what: &str| {
+        let count = verdicts
+            .iter()
+            .filter(|(_, verdict)| wanted(verdict))
+            .count();
+        (count > 0).then(|| format!("{count} {what}"))
+    };
+    let parts: Vec<String> = [
+        count(
+            |verdict| matches!(verdict, Verdict::NoMatch),
+            "do not match filterTags.pattern",
+        ),
+        count(
+            |verdict| matches!(verdict, Verdict::NoVersion(_)),
+            "are no versions",
+        ),
+        count(
+            |verdict| matches!(verdict, Verdict::NoNumber),
+            "are no numbers",
+        ),
+        count(
+            |verdict| matches!(verdict, Verdict::OutsideRange(_)),
+            &format!("are outside the range \"{range}\""),
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    format!(
+        "of {} tags, {}; 'tags {}' lists them",
+        verdicts.len(),
+        parts.join(", "),
+        policy.metadata.name
+    )
 }
 
 type Undecided = (Failure, Option<Arc<Selection>>);
@@ -107,7 +170,8 @@ fn choose<'g>(
         let failure = if error.stalled() {
             Failure::stalled("InvalidPolicy", format!("failed to filter tags: {error}"))
         } else {
-            Failure::new("Failure", error.to_string())
+            let hint = how_tags_lost(&rules, policy, &selection);
+            Failure::new("Failure", error.to_string()).with_hint(Some(hint))
         };
         return Err((failure, Some(selection)));
     }
@@ -188,7 +252,7 @@ fn tags<'r>(
         Some(RepositoryState::Scanned(scan)) => Ok(scan),
         Some(RepositoryState::Failed(failure)) => Err(Failure {
             local: failure.local,
-            ..no_tags(format!("image repository {key}: {}", failure.message))
+            ..no_tags(format!("image repository {key} could not be scanned"))
         }),
         Some(RepositoryState::Suspended) => Err(no_tags(format!(
             "image repository {key} is suspended, so it offers no tags"

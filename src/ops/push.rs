@@ -165,6 +165,15 @@ fn choose_tag(range: &str, tags: &[(String, i64)]) -> Option<String> {
 /// The controller's message for a failed checkout.
 fn checkout_failure(group: &Group, error: &GitError) -> Failure {
     let url = &group.source.url;
+    if let GitError::Credentials(text) = error {
+        return Failure::new(
+            "SourceManagerFailed",
+            format!(
+                "failed configuring source manager: failed to configure authentication options: \
+                 {text}"
+            ),
+        );
+    }
     let text = match error {
         GitError::RepositoryNotFound { .. } => {
             format!("unable to clone '{url}': repository not found: ")
@@ -350,6 +359,11 @@ fn commit_and_push(services: &Services, group: &Group, planned: Planned) -> Atte
     if pending.is_empty() {
         return Attempt::Done(states);
     }
+    if group.detached {
+        let failure = detached_failure();
+        states.extend(fail_pending(group, pending, &failure));
+        return Attempt::Done(states);
+    }
     push_pending(services, group, &mut *snapshot, &revision, pending, states)
 }
 
@@ -447,17 +461,7 @@ fn push_pending(
         Err(error) => {
             let moved = matches!(error, PushError::Moved { .. });
             let failure = push_failure(group, &error);
-            for pending in pending {
-                let index = group.jobs[pending.job].index;
-                let plan = Some(pending.plan);
-                states.push((
-                    index,
-                    UpdateState::Failed {
-                        failure: failure.clone(),
-                        plan,
-                    },
-                ));
-            }
+            states.extend(fail_pending(group, pending, &failure));
             if moved {
                 Attempt::Moved(states)
             } else {
@@ -465,6 +469,33 @@ fn push_pending(
             }
         }
     }
+}
+
+/// The states of commits that were not pushed.
+fn fail_pending(
+    group: &Group,
+    pending: Vec<Pending>,
+    failure: &Failure,
+) -> impl Iterator<Item = (usize, UpdateState)> {
+    pending.into_iter().map(|pending| {
+        let state = UpdateState::Failed {
+            failure: failure.clone(),
+            plan: Some(pending.plan),
+        };
+        (group.jobs[pending.job].index, state)
+    })
+}
+
+/// What a server says to the controller, which tries to push `HEAD` itself. Nothing is sent here.
+fn detached_failure() -> Failure {
+    Failure::new(
+        "GitOperationFailed",
+        "failed to update source: failed to push to remote: command error on HEAD: funny refname",
+    )
+    .with_hint(Some(
+        "a tag or commit is checked out, which is no branch to push; set spec.git.push.branch"
+            .to_owned(),
+    ))
 }
 
 fn is_author(job: &Job, commit: &crate::ports::DroppedCommit) -> bool {

@@ -28,6 +28,20 @@ pub(super) struct Target {
     pub(super) recreates_branch: bool,
 }
 
+impl Target {
+    /// Whether the checkout is on no branch, and no push branch leads away from there.
+    pub(super) fn is_detached(&self) -> bool {
+        let on_branch = match &self.checkout {
+            CheckoutReference::Branch(_) => true,
+            CheckoutReference::Name(name) => name.starts_with("refs/heads/"),
+            CheckoutReference::Tag(_)
+            | CheckoutReference::Semver(_)
+            | CheckoutReference::Commit { .. } => false,
+        };
+        !on_branch && !self.switches
+    }
+}
+
 /// Works out the target, or the controller's failure.
 pub(super) fn target(
     automation: &ImageUpdateAutomation,
@@ -270,6 +284,29 @@ mod tests {
             "main",
             true,
         );
+    }
+
+    #[test]
+    fn a_commit_or_tag_without_a_push_branch_of_its_own_is_detached() {
+        let detached =
+            |checkout: Value, push: Value| plan(checkout, push, Value::Null).unwrap().is_detached();
+        let none = Value::Null;
+        assert!(detached(
+            json!({"branch": "main", "commit": "12"}),
+            none.clone()
+        ));
+        assert!(detached(
+            json!({"branch": "main", "tag": "v1"}),
+            none.clone()
+        ));
+        assert!(!detached(json!({"branch": "main"}), none.clone()));
+        let by_name = json!({"branch": "main", "name": "refs/heads/main"});
+        assert!(!detached(by_name, none));
+        let elsewhere = json!({"branch": "updates"});
+        assert!(!detached(
+            json!({"branch": "main", "commit": "12"}),
+            elsewhere
+        ));
     }
 
     #[test]
