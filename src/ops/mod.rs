@@ -15,6 +15,7 @@ mod plan;
 mod policies;
 mod push;
 mod ready;
+mod replaced;
 mod run;
 mod scan;
 mod signing;

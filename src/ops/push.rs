@@ -9,7 +9,7 @@ use super::group::{Group, Job};
 use super::plan::{self, Overlay};
 use super::run::Services;
 use super::status::rfc3339;
-use super::{signing, source};
+use super::{replaced, signing, source};
 use crate::key::TreePath;
 use crate::model::{Applied, Failure, Note, Plan, UpdateState};
 use crate::ports::{
@@ -139,6 +139,8 @@ fn fetch_and_plan(services: &Services, group: &Group) -> Result<Planned, Failure
         }
         plans.push(plan);
     }
+    let done = plans.iter_mut().flatten();
+    replaced::skip_if_equal(services, group, &*snapshot, &overlay, done);
     Ok(Planned {
         revision: snapshot.checkout().to_string(),
         snapshot,
