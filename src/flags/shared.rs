@@ -203,7 +203,7 @@ pub struct RegistryFlags {
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeFlags {
     /// Work on the checkout in this folder instead of fetching
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub worktree: Option<PathBuf>,
 
     /// Keep no cache of Git objects
