@@ -20,6 +20,7 @@ mod push;
 mod race;
 mod ready;
 mod record;
+mod replaced;
 mod request;
 mod run;
 mod scan;
