@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::{mistakes, program_name};
+use super::{help, mistakes, program_name};
 
 use crate::commands::{
     completion, create, delete, diff, export, get, reconcile, resume, suspend, version,
@@ -30,12 +30,12 @@ use crate::output::{ColorChoice, Streams, Ui};
     max_term_width = 80
 )]
 struct Root {
-    #[command(flatten)]
-    global: GlobalFlags,
-
     /// Print the version
     #[arg(long = "version", short = 'V', exclusive = true)]
     version: bool,
+
+    #[command(flatten)]
+    global: GlobalFlags,
 
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -57,7 +57,7 @@ enum Verb {
 
 /// The command tree, shown under `program`; for help, completion and documentation.
 pub fn command(program: &str) -> Command {
-    as_in_go(Root::command())
+    help::with_short_help(as_in_go(Root::command()))
         .name("kubectl-imageupdate")
         .bin_name(program.to_owned())
         .args_override_self(true)
