@@ -9,7 +9,8 @@ use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::{help, mistakes, program_name};
 
 use crate::commands::{
-    completion, create, delete, diff, export, get, reconcile, resume, suspend, version,
+    completion, create, delete, diff, explain, export, get, reconcile, resume, suspend, tags,
+    version,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -45,6 +46,8 @@ struct Root {
 enum Verb {
     Create(Box<create::CreateArgs>),
     Get(Box<get::GetArgs>),
+    Tags(Box<tags::TagsArgs>),
+    Explain(Box<explain::ExplainArgs>),
     Diff(Box<diff::DiffArgs>),
     Reconcile(Box<reconcile::ReconcileArgs>),
     Export(export::ExportArgs),
@@ -150,6 +153,8 @@ fn dispatch(root: &Root, context: &Context) -> Result<Outcome, CommandError> {
     match &root.verb {
         Some(Verb::Create(args)) => create::run(args, context),
         Some(Verb::Get(args)) => get::run(args, context),
+        Some(Verb::Tags(args)) => tags::run(args, context),
+        Some(Verb::Explain(args)) => explain::run(args, context),
         Some(Verb::Diff(args)) => diff::run(args, context),
         Some(Verb::Reconcile(args)) => reconcile::run(args, context),
         Some(Verb::Export(args)) => export::run(args, context),

@@ -9,6 +9,7 @@ mod failure;
 mod items;
 mod kubeconfig;
 mod live;
+mod long_digits;
 mod manifests;
 mod proxy;
 mod resource;
