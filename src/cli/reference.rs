@@ -4,7 +4,7 @@
 use clap::{Arg, Command};
 use clap_mangen::Man;
 
-use super::help::Epilogue;
+use super::help::{Epilogue, value_name};
 use super::root::command;
 use crate::commands::completion;
 use crate::flags::ENVIRONMENT;
@@ -226,13 +226,6 @@ fn flag(argument: &Arg) -> String {
         });
     }
     text
-}
-
-fn value_name(argument: &Arg) -> String {
-    match argument.get_value_names() {
-        Some(names) => names.join(" "),
-        None => argument.get_id().to_string().to_uppercase(),
-    }
 }
 
 fn meaning(argument: &Arg) -> String {
