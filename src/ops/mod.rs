@@ -13,6 +13,7 @@ mod login;
 mod message;
 mod plan;
 mod policies;
+mod preview;
 mod push;
 mod ready;
 mod run;
@@ -28,6 +29,7 @@ pub use declare::{
 };
 pub use gather::{GatherError, Gathered, Scope, Targets};
 pub use message::check_message_template;
+pub use preview::{Preview, preview};
 pub use ready::{Readiness, WaitError, readiness, request, wait_ready};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
 

@@ -8,14 +8,18 @@
 
 #[path = "../support/kube/mod.rs"]
 mod kube;
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/scripted.rs"]
 mod scripted;
 
 mod connection;
+mod declaring;
 mod login;
 mod reading;
 mod rights;
 mod sentences;
+mod showing;
 mod trouble;
 mod versions;
 mod watching;
