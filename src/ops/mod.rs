@@ -16,6 +16,7 @@ mod login;
 mod message;
 mod plan;
 mod policies;
+mod preview;
 mod push;
 mod race;
 mod ready;
@@ -37,6 +38,7 @@ pub use declare::{
 pub use explain::{ExplainTarget, explain};
 pub use gather::{GatherError, Gathered, Scope, Targets};
 pub use message::check_message_template;
+pub use preview::{Preview, preview};
 pub use ready::{Readiness, WaitError, readiness, wait_ready};
 pub use record::StatusMode;
 pub use request::{Answer, RequestOptions, Requested, request};
