@@ -13,6 +13,7 @@
 
 mod policy;
 mod setters;
+mod template;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -74,6 +75,10 @@ const AREAS: &[Area] = &[
     Area {
         name: "setters",
         run: setters::run,
+    },
+    Area {
+        name: "template",
+        run: template::run,
     },
 ];
 
