@@ -31,9 +31,8 @@ pub enum Codes {
 /// The exit code of a result.
 pub fn code(result: &Result<Outcome, CommandError>, codes: Codes) -> u8 {
     match (result, codes) {
-        (Ok(Outcome::Done), _) => 0,
         (Ok(Outcome::Differences), Codes::Diff) => 1,
-        (Ok(Outcome::Differences), Codes::Ordinary) => 0,
+        (Ok(Outcome::Done | Outcome::Differences), _) => 0,
         (Err(error), codes) => match (error.kind, codes) {
             (ErrorKind::Interrupted, _) => 130,
             (ErrorKind::Usage, _) | (ErrorKind::Failed | ErrorKind::Internal, Codes::Diff) => 2,

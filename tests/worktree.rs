@@ -1,5 +1,7 @@
 //! The worktree adapter on real repositories.
 
+#![allow(clippy::unwrap_used, reason = "tests panic on purpose")]
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;

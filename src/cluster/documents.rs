@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::long_digits;
 use crate::ports::ObjectsError;
 
 /// One document.
@@ -16,11 +17,8 @@ pub(super) struct Document {
 /// Reads every document of a file; empty ones are passed over. `shown` names the file in errors.
 pub(super) fn split(shown: &str, bytes: &[u8]) -> Result<Vec<Document>, ObjectsError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let before = &bytes[..error.valid_up_to()];
+        let line = before.split(|byte| *byte == b'\n').count();
         problem(shown, line, 1, "the file is not UTF-8")
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -80,7 +78,7 @@ fn read(shown: &str, part: &str, first_line: usize) -> Result<Value, ObjectsErro
         with_snippet: false,
         budget: None
     };
-    serde_saphyr::from_str_with_options(part, options).map_err(|error| {
+    let value = serde_saphyr::from_str_with_options(part, options).map_err(|error| {
         let location = error.location();
         let (line, column) =
             location.map_or((1, 1), |location| (location.line(), location.column()));
@@ -92,7 +90,8 @@ fn read(shown: &str, part: &str, first_line: usize) -> Result<Value, ObjectsErro
             usize::try_from(column).unwrap_or(1),
             first_line_of(&message),
         )
-    })
+    })?;
+    Ok(long_digits::restore(value, part))
 }
 
 /// The message without the place, which is counted from the document's own start.

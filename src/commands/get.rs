@@ -109,7 +109,7 @@ fn nothing_found(namespace: Option<&str>) -> String {
 
 /// The objects of one kind with the status that a reconcile would write.
 fn computed(kind: Kind, report: &RunReport, names: &[String], now: &str) -> Vec<Value> {
-    let named = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     let with = |raw: &Value, status: Value| {
         let mut object = raw.clone();
         object["status"] = status;
@@ -119,19 +119,19 @@ fn computed(kind: Kind, report: &RunReport, names: &[String], now: &str) -> Vec<
         Kind::ImageRepository => report
             .repositories
             .iter()
-            .filter(|outcome| named(&outcome.object.metadata.name))
+            .filter(|outcome| is_wanted(&outcome.object.metadata.name))
             .map(|outcome| with(&outcome.object.raw, status::repository_status(outcome, now)))
             .collect(),
         Kind::ImagePolicy => report
             .policies
             .iter()
-            .filter(|outcome| named(&outcome.object.metadata.name))
+            .filter(|outcome| is_wanted(&outcome.object.metadata.name))
             .map(|outcome| with(&outcome.object.raw, status::policy_status(outcome, now)))
             .collect(),
         Kind::ImageUpdateAutomation => report
             .updates
             .iter()
-            .filter(|outcome| named(&outcome.object.metadata.name))
+            .filter(|outcome| is_wanted(&outcome.object.metadata.name))
             .map(|outcome| {
                 with(
                     &outcome.object.raw,

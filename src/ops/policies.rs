@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::{StreamExt as _, stream};
+
 use super::gather::Gathered;
 use super::run::Services;
 use super::{access, scan};
@@ -15,13 +17,16 @@ use crate::key::NamespacedName;
 use crate::model::{
     Failure, Note, PolicyOutcome, PolicyState, RepositoryOutcome, RepositoryState, Scan,
 };
-use crate::policy::{Policy, Selection, reflects_digest};
+use crate::policy::{Policy, PolicyError, Selection, SelectionError, reflects_digest};
 
 /// What the controller says about a list of tags that is empty or was never read.
 const NO_TAGS: &str = "retrying in 30s error: no tags in database";
 /// What the controller says about workload identity with its default feature gates.
 const FEATURE_GATE: &str = "to use spec.serviceAccountName in the ImageRepository for provider \
     authentication please enable the ObjectLevelWorkloadIdentity feature gate in the controller";
+
+/// How many policies ask for a digest at once.
+const PARALLEL_DIGESTS: usize = 8;
 
 /// Decides every gathered policy, by key.
 pub(super) async fn decide_all(
@@ -30,20 +35,21 @@ pub(super) async fn decide_all(
     repositories: &BTreeMap<NamespacedName, RepositoryOutcome>,
     include_suspended: &dyn Fn(&NamespacedName) -> bool,
 ) -> Vec<PolicyOutcome> {
-    let mut outcomes = Vec::new();
-    for (key, policy) in &gathered.policies {
-        let outcome = if policy.spec.suspend && !include_suspended(key) {
-            PolicyOutcome {
-                object: policy.clone(),
-                state: PolicyState::Held(policy.status.latest()),
-                notes: Vec::new(),
+    stream::iter(&gathered.policies)
+        .map(|(key, policy)| async move {
+            if policy.spec.suspend && !include_suspended(key) {
+                PolicyOutcome {
+                    object: policy.clone(),
+                    state: PolicyState::Held(policy.status.latest()),
+                    notes: Vec::new(),
+                }
+            } else {
+                decide(services, gathered, repositories, policy).await
             }
-        } else {
-            decide(services, gathered, repositories, policy).await
-        };
-        outcomes.push(outcome);
-    }
-    outcomes
+        })
+        .buffered(PARALLEL_DIGESTS)
+        .collect()
+        .await
 }
 
 async fn decide(
@@ -54,14 +60,16 @@ async fn decide(
 ) -> PolicyOutcome {
     let mut notes = Vec::new();
     let state = match choose(gathered, repositories, policy) {
-        Err((failure, selection)) => PolicyState::Undecided { failure, selection },
+        Err((failure, selection)) => {
+            notes.extend(
+                selection
+                    .iter()
+                    .flat_map(|lost| doubts(&policy.key(), lost)),
+            );
+            PolicyState::Undecided { failure, selection }
+        }
         Ok((repository, selection)) => {
-            notes.extend(selection.warnings().iter().map(|warning| {
-                Note::warning(
-                    warning.code(),
-                    format!("policy {}: {warning}", policy.key()),
-                )
-            }));
+            notes.extend(doubts(&policy.key(), &selection));
             let tag = selection.tag().unwrap_or_default().to_owned();
             match with_digest(services, policy, repository, tag).await {
                 Ok(latest) => PolicyState::Selected { latest, selection },
@@ -77,6 +85,65 @@ async fn decide(
         state,
         notes,
     }
+}
+
+/// The warnings of a choice, naming its policy.
+pub(super) fn doubts(policy: &NamespacedName, selection: &Selection) -> Vec<Note> {
+    selection
+        .warnings()
+        .iter()
+        .map(|warning| Note::warning(warning.code(), format!("policy {policy}: {warning}")))
+        .collect()
+}
+
+/// The controller's failure for a policy that chooses nothing.
+pub(super) fn no_choice(error: &SelectionError) -> Failure {
+    let failure = if error.stalled() {
+        Failure::stalled("InvalidPolicy", format!("failed to filter tags: {error}"))
+    } else {
+        Failure::new("Failure", error.to_string())
+    };
+    failure.with_hint(error.hint())
+}
+
+/// The controller's failure for a policy whose rules cannot be read.
+pub(super) fn invalid(error: &PolicyError) -> Failure {
+    Failure::stalled("InvalidPolicy", format!("invalid policy: {error}"))
+}
+
+/// How the tags lost, counted: what to know before changing the policy.
+fn how_tags_lost(
+    rules: &Policy,
+    policy: &ImagePolicy,
+    selection: &Selection,
+    tags: &[String],
+) -> String {
+    let range = policy
+        .spec
+        .policy
+        .semver
+        .as_ref()
+        .map_or("", |semver| semver.range.as_str());
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in selection.explain(rules, tags).rows() {
+        *counts.entry(row.verdict.code()).or_default() += 1;
+    }
+    let outside = format!("are outside the range \"{range}\"");
+    let parts: Vec<String> = [
+        ("no-match", "do not match filterTags.pattern"),
+        ("no-version", "are no versions"),
+        ("no-number", "are no numbers"),
+        ("outside-range", &outside),
+    ]
+    .into_iter()
+    .filter_map(|(code, what)| Some(format!("{} {what}", counts.get(code)?)))
+    .collect();
+    format!(
+        "of {} tags, {}; 'tags {}' lists them",
+        tags.len(),
+        parts.join(", "),
+        policy.metadata.name
+    )
 }
 
 type Undecided = (Failure, Option<Arc<Selection>>);
@@ -95,19 +162,16 @@ fn choose<'g>(
     if uses_workload_identity(repository) {
         return Err(fail(Failure::stalled("FeatureGateDisabled", FEATURE_GATE)));
     }
-    let rules = Policy::new(&policy.spec).map_err(|error| {
-        fail(Failure::stalled(
-            "InvalidPolicy",
-            format!("invalid policy: {error}"),
-        ))
-    })?;
+    let rules = Policy::new(&policy.spec).map_err(|error| fail(invalid(&error)))?;
     let scan = tags(repositories, &repository.key()).map_err(fail)?;
-    let selection = Arc::new(rules.select(&scan.stored));
+    let selection = Arc::new(rules.select(scan.stored.as_ref()));
     if let Some(error) = selection.error() {
-        let failure = if error.stalled() {
-            Failure::stalled("InvalidPolicy", format!("failed to filter tags: {error}"))
+        let failure = no_choice(error);
+        let failure = if matches!(error, SelectionError::Empty | SelectionError::NoneInRange) {
+            let lost = how_tags_lost(&rules, policy, &selection, &scan.stored);
+            failure.with_hint(Some(lost))
         } else {
-            Failure::new("Failure", error.to_string())
+            failure
         };
         return Err((failure, Some(selection)));
     }
@@ -125,7 +189,8 @@ fn check_interval(policy: &ImagePolicy) -> Result<(), Failure> {
     Ok(())
 }
 
-fn repository<'g>(
+/// The repository a policy refers to, if it may.
+pub(super) fn repository<'g>(
     gathered: &'g Gathered,
     policy: &ImagePolicy,
 ) -> Result<&'g ImageRepository, Failure> {

@@ -90,7 +90,7 @@ impl JsonPath {
     /// The template's text for a value.
     pub fn render(&self, value: &Value) -> String {
         let mut text = String::new();
-        render(&self.0, value, value, &mut text);
+        render(&self.0, value, &mut text);
         text
     }
 
@@ -106,7 +106,7 @@ impl JsonPath {
     }
 }
 
-fn render(nodes: &[Node], root: &Value, current: &Value, text: &mut String) {
+fn render(nodes: &[Node], current: &Value, text: &mut String) {
     for node in nodes {
         match node {
             Node::Text(literal) => text.push_str(literal),
@@ -120,10 +120,10 @@ fn render(nodes: &[Node], root: &Value, current: &Value, text: &mut String) {
                     match item {
                         Value::Array(items) if !ends_in_many(steps) => {
                             for item in items {
-                                render(inner, root, item, text);
+                                render(inner, item, text);
                             }
                         }
-                        item => render(inner, root, item, text),
+                        item => render(inner, item, text),
                     }
                 }
             }

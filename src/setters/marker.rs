@@ -72,9 +72,10 @@ impl Marker {
     pub fn warning(&self) -> Option<String> {
         let setter = &self.setter;
         Some(match self.state {
-            MarkerState::Updated | MarkerState::Current | MarkerState::UnreadableFile => {
-                return None;
-            }
+            MarkerState::Updated | MarkerState::Current => return None,
+            MarkerState::UnreadableFile => format!(
+                "marker \"{setter}\" is in a file that cannot be parsed, so it is not edited"
+            ),
             MarkerState::UnknownPolicy => {
                 format!("marker \"{setter}\": there is no such image policy")
             }

@@ -8,6 +8,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::exit,
     clippy::unwrap_used,
     reason = "a test program with a report of its own"
 )]
@@ -24,6 +25,9 @@ use mutate::Mutator;
 
 /// How long one input may take before it counts as a hang.
 const HANG: Duration = Duration::from_secs(10);
+
+/// The input that is being tried, and since when.
+type Current = Mutex<Option<(Instant, Vec<u8>)>>;
 
 /// Something that takes any bytes.
 pub(crate) struct Target {
@@ -46,7 +50,7 @@ fn main() -> ExitCode {
             .duration_since(UNIX_EPOCH)
             .map_or(1, |since| u64::from(since.subsec_nanos()) | 1)
     });
-    let current: Arc<Mutex<Option<(Instant, Vec<u8>)>>> = Arc::default();
+    let current: Arc<Current> = Arc::default();
     watch(Arc::clone(&current));
     std::panic::set_hook(Box::new(|_| {}));
     println!("seed {seed}, {seconds} s for each target");
@@ -74,12 +78,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Runs one target; `false` when an input made it panic.
-fn fuzz(
-    target: &Target,
-    time: Duration,
-    seed: u64,
-    current: &Mutex<Option<(Instant, Vec<u8>)>>,
-) -> bool {
+fn fuzz(target: &Target, time: Duration, seed: u64, current: &Current) -> bool {
     let seeds = (target.seeds)();
     assert!(!seeds.is_empty(), "{} has no seeds", target.name);
     let mut mutator = Mutator::new(seed, &seeds);
@@ -109,7 +108,7 @@ fn fuzz(
 }
 
 /// Ends the program with the input when one takes too long.
-fn watch(current: Arc<Mutex<Option<(Instant, Vec<u8>)>>>) {
+fn watch(current: Arc<Current>) {
     std::thread::spawn(move || {
         loop {
             std::thread::park_timeout(Duration::from_millis(500));

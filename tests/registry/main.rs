@@ -1,5 +1,11 @@
 //! The registry client against real and misbehaving registries.
 
+#![allow(
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "tests panic on purpose"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

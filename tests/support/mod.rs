@@ -8,6 +8,8 @@
     missing_docs,
     unreachable_pub,
     clippy::pedantic,
+    clippy::zombie_processes,
+    clippy::unwrap_used,
     reason = "each test program uses its own part, and tests panic on purpose"
 )]
 

@@ -7,6 +7,7 @@
 #![allow(
     clippy::pedantic,
     clippy::print_stdout,
+    clippy::unwrap_used,
     missing_docs,
     reason = "a report is printed"
 )]

@@ -79,6 +79,7 @@ impl RepositoryArgs {
             .ok_or_else(|| CommandError::failed("an image repository (--image) is required"))?;
         image::check_create_image(&image).map_err(|error| {
             CommandError::failed(format!("unable to parse image value: {error}"))
+                .with_hint("an image is named without scheme, tag and digest: ghcr.io/org/app")
         })?;
         // The controller has rules of its own, and stalls where they are broken.
         ImageName::parse(&image).map_err(|error| CommandError::failed(error.to_string()))?;
