@@ -90,6 +90,7 @@ pub fn run(args: &ReconcileArgs, context: &Context) -> Result<Outcome, CommandEr
         include_suspended: args.tree.include_suspended,
         strict: args.tree.strict,
         timeout: context.timeout(),
+        keep_content: dry_run && diff::external_program(context).is_some(),
         ..RunOptions::default()
     };
     let report = runtime::block_on(context, async {

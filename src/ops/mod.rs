@@ -7,6 +7,7 @@
 
 mod access;
 mod declare;
+mod excerpt;
 mod gather;
 mod group;
 mod login;

@@ -102,12 +102,16 @@ fn fail_all(group: &Group, failure: &Failure) -> Vec<(usize, UpdateState)> {
 }
 
 /// Fetches the group's revision and plans its automations, each on top of the ones before.
-pub(super) fn plan_group(services: &Services, group: Group) -> PlannedGroup {
-    let fetched = fetch_and_plan(services, &group);
+pub(super) fn plan_group(services: &Services, group: Group, keep_content: bool) -> PlannedGroup {
+    let fetched = fetch_and_plan(services, &group, keep_content);
     PlannedGroup { group, fetched }
 }
 
-fn fetch_and_plan(services: &Services, group: &Group) -> Result<Planned, Failure> {
+fn fetch_and_plan(
+    services: &Services,
+    group: &Group,
+    keep_content: bool,
+) -> Result<Planned, Failure> {
     let paths: Vec<TreePath> = group.jobs.iter().map(|job| job.path.clone()).collect();
     let range = match &group.checkout {
         CheckoutReference::Semver(range) => Some(range.as_str()),
@@ -126,16 +130,12 @@ fn fetch_and_plan(services: &Services, group: &Group) -> Result<Planned, Failure
             cancellation: &services.cancellation,
         })
         .map_err(|error| checkout_failure(group, &error))?;
-    let mut overlay = Overlay::new();
+    let mut overlay = Overlay::default();
     let mut plans = Vec::new();
     for job in &group.jobs {
-        let plan = plan::plan(&*snapshot, job, &overlay);
+        let plan = plan::plan(&*snapshot, job, &overlay, keep_content);
         if let Ok(plan) = &plan {
-            overlay.extend(
-                plan.files
-                    .iter()
-                    .map(|file| (file.path.clone(), file.after.clone())),
-            );
+            overlay.add(plan);
         }
         plans.push(plan);
     }
@@ -255,7 +255,7 @@ pub(super) fn apply_group(
                 if !race.again(services) {
                     return states;
                 }
-                fetched = fetch_and_plan(services, &group);
+                fetched = fetch_and_plan(services, &group, false);
             }
         }
     }
@@ -380,11 +380,7 @@ fn commit(
         .as_ref()
         .map(|git| git.commit.author.clone());
     let commit = NewCommit {
-        files: plan
-            .files
-            .iter()
-            .map(|file| (file.path.clone(), file.after.clone()))
-            .collect(),
+        files: edited_files(snapshot, plan)?,
         message: plan.message.clone(),
         author: signing::identity(&author.unwrap_or_default()),
         seconds: services.clock.now().as_second(),
@@ -397,6 +393,32 @@ fn commit(
             format!("failed to update source: {}", chain(&error)),
         )
     })
+}
+
+/// The new contents of a plan's files, from what the snapshot holds now.
+fn edited_files(snapshot: &dyn Snapshot, plan: &Plan) -> Result<Vec<(TreePath, Vec<u8>)>, Failure> {
+    let fail = |text: String| {
+        Failure::new(
+            "GitOperationFailed",
+            format!("failed to update source: {text}"),
+        )
+    };
+    plan.files
+        .iter()
+        .map(|file| {
+            let before = snapshot
+                .read(&file.path)
+                .map_err(|error| fail(chain(&error)))?;
+            // The automation before this one failed, and with it what this plan stands on.
+            let after = file.patch.apply(&before).ok_or_else(|| {
+                fail(format!(
+                    "{} is not what the run was planned on; nothing was committed",
+                    file.path
+                ))
+            })?;
+            Ok((file.path.clone(), after))
+        })
+        .collect()
 }
 
 /// Pushes: once for all commits when they go the same way, else once for each.

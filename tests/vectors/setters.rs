@@ -13,6 +13,7 @@ use kubectl_imageupdate::setters::{
     FileOutcome, MarkerState, SetterPolicy, SetterState, SetterTable, TOKEN, is_candidate,
     scan_file,
 };
+use kubectl_imageupdate::splice::Patch;
 use kubectl_imageupdate::worktree::DiskTree;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -164,8 +165,12 @@ fn check(case: &Case<'_>, folder: &Path) -> Result<Vec<(&'static str, &'static s
         return Err("the run should fail".to_owned());
     }
     for (path, outcome) in &run.files {
-        if let Some(bytes) = &outcome.new_bytes {
-            fs::write(root.join(path.as_str()), bytes).map_err(|error| error.to_string())?;
+        if !outcome.splices.is_empty() {
+            let file = root.join(path.as_str());
+            let before = fs::read(&file).map_err(|error| error.to_string())?;
+            let patch = Patch::new(&before, outcome.splices.clone()).ok_or("edits overlap")?;
+            let after = patch.apply(&before).ok_or("the file changed")?;
+            fs::write(file, after).map_err(|error| error.to_string())?;
         }
     }
     let mut rules = rules_of(case, &run);
@@ -178,7 +183,7 @@ fn check(case: &Case<'_>, folder: &Path) -> Result<Vec<(&'static str, &'static s
     if let Some((path, _)) = again
         .files
         .iter()
-        .find(|(_, outcome)| outcome.new_bytes.is_some())
+        .find(|(_, outcome)| !outcome.splices.is_empty())
     {
         return Err(format!("a second run changes {path}"));
     }
