@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+pub use crate::cluster::KubeconfigNames;
 use crate::cluster::{self, ConnectionSettings, LiveCluster, ManifestSource, Manifests};
 use crate::error::CommandError;
 use crate::flags::{Environment, GlobalFlags, ObjectFlags, RegistryFlags, TreeFlags};
@@ -160,6 +161,11 @@ impl Context {
         Ok(namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()))
     }
 
+    /// The names that the kubeconfig defines; nobody is contacted.
+    pub fn kubeconfig_names(&self) -> Result<KubeconfigNames, CommandError> {
+        Ok(self.live().kubeconfig_names()?)
+    }
+
     /// The cluster; nothing is contacted before it is asked something.
     pub fn cluster(&self) -> Result<Arc<dyn Cluster>, CommandError> {
         Ok(self.live().clone())
@@ -240,6 +246,19 @@ impl Context {
         Ok(Arc::new(manifests))
     }
 
+    /// The text of a file that an option names; `-` is standard input.
+    pub fn read_text(&self, path: &Path) -> Result<String, CommandError> {
+        let attempt = format!("reading {}", path.display());
+        let bytes = if path == Path::new("-") {
+            self.ui.read_input()
+        } else {
+            std::fs::read(self.environment.absolute(path))
+        };
+        let bytes = bytes.map_err(|error| CommandError::failed(&attempt).caused_by(&error))?;
+        String::from_utf8(bytes)
+            .map_err(|error| CommandError::failed(attempt).caused_by(&error.utf8_error()))
+    }
+
     /// Everything a run reaches the world through.
     pub fn services(
         &self,
@@ -260,12 +279,35 @@ impl Context {
         Ok(Services {
             objects,
             registry: Arc::new(self.registry(registry)),
-            git: Arc::new(GitClient::new()),
+            git: Arc::new(self.git(tree)),
             worktree,
             clock: self.clock(),
             progress: self.progress(),
             cancellation: self.cancellation.clone(),
         })
+    }
+
+    /// Git servers, with the cache of fetched objects unless there is no place for one.
+    fn git(&self, flags: &TreeFlags) -> GitClient {
+        match self.cache_folder().filter(|_| !flags.no_cache) {
+            Some(folder) => GitClient::with_cache(folder),
+            None => GitClient::new(),
+        }
+    }
+
+    /// This program's part of the user's cache folder.
+    fn cache_folder(&self) -> Option<PathBuf> {
+        let absolute = |name: &str| {
+            let path = self.environment.path(name);
+            path.filter(|path| path.is_absolute())
+        };
+        let folder = match absolute("XDG_CACHE_HOME") {
+            Some(folder) => folder.to_owned(),
+            None if cfg!(windows) => absolute("LOCALAPPDATA")?.to_owned(),
+            None if cfg!(target_os = "macos") => absolute("HOME")?.join("Library/Caches"),
+            None => absolute("HOME")?.join(".cache"),
+        };
+        Some(folder.join(env!("CARGO_PKG_NAME")))
     }
 
     fn registry(&self, flags: &RegistryFlags) -> RegistryClient {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::long_digits;
 use crate::ports::ObjectsError;
 
 /// One document.
@@ -77,7 +78,7 @@ fn read(shown: &str, part: &str, first_line: usize) -> Result<Value, ObjectsErro
         with_snippet: false,
         budget: None
     };
-    serde_saphyr::from_str_with_options(part, options).map_err(|error| {
+    let value = serde_saphyr::from_str_with_options(part, options).map_err(|error| {
         let location = error.location();
         let (line, column) =
             location.map_or((1, 1), |location| (location.line(), location.column()));
@@ -89,7 +90,8 @@ fn read(shown: &str, part: &str, first_line: usize) -> Result<Value, ObjectsErro
             usize::try_from(column).unwrap_or(1),
             first_line_of(&message),
         )
-    })
+    })?;
+    Ok(long_digits::restore(value, part))
 }
 
 /// The message without the place, which is counted from the document's own start.

@@ -49,6 +49,32 @@ pub(super) fn context_namespace(
         .filter(|namespace| !namespace.is_empty()))
 }
 
+/// What a kubeconfig defines, by name and in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KubeconfigNames {
+    /// Contexts.
+    pub contexts: Vec<String>,
+    /// Clusters.
+    pub clusters: Vec<String>,
+    /// Users.
+    pub users: Vec<String>,
+}
+
+/// The names in the merged kubeconfig.
+pub(super) fn kubeconfig_names(
+    settings: &ConnectionSettings,
+) -> Result<KubeconfigNames, ObjectsError> {
+    let kubeconfig = read_files(settings)?;
+    let contexts = kubeconfig.contexts.into_iter().map(|entry| entry.name);
+    let clusters = kubeconfig.clusters.into_iter().map(|entry| entry.name);
+    let users = kubeconfig.auth_infos.into_iter().map(|entry| entry.name);
+    Ok(KubeconfigNames {
+        contexts: contexts.collect(),
+        clusters: clusters.collect(),
+        users: users.collect(),
+    })
+}
+
 /// Resolves the settings.
 pub(super) fn target(settings: &ConnectionSettings) -> Result<Target, ObjectsError> {
     let chosen = choose(settings)?;

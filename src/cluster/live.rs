@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::failure::{ListMetadata, Status, not_json};
 use super::items::Splitter;
-use super::kubeconfig::context_namespace;
+use super::kubeconfig::{KubeconfigNames, context_namespace, kubeconfig_names};
 use super::resource::{collection, object, selection, writing};
 use super::session::{Request, Session};
 use super::settings::ConnectionSettings;
@@ -53,6 +53,11 @@ impl LiveCluster {
     /// The namespace that the context names; reads the kubeconfig and contacts nobody.
     pub fn context_namespace(&self) -> Result<Option<String>, ObjectsError> {
         context_namespace(self.session.settings())
+    }
+
+    /// The names that the kubeconfig defines; contacts nobody.
+    pub fn kubeconfig_names(&self) -> Result<KubeconfigNames, ObjectsError> {
+        kubeconfig_names(self.session.settings())
     }
 
     /// The warnings that the API server sent since the last call, each once and not yet sanitised.

@@ -9,6 +9,7 @@ mod failure;
 mod items;
 mod kubeconfig;
 mod live;
+mod long_digits;
 mod manifests;
 mod proxy;
 mod resource;
@@ -16,6 +17,7 @@ mod session;
 mod settings;
 mod watch;
 
+pub use kubeconfig::KubeconfigNames;
 pub use live::LiveCluster;
 pub use manifests::{ManifestSource, Manifests};
 pub use settings::{ConnectionSettings, Environment};

@@ -2,6 +2,7 @@
 
 use crate::api::Kind;
 use crate::error::CommandError;
+use crate::flags;
 use crate::ops::Targets;
 
 /// What a command line names.
@@ -27,6 +28,8 @@ impl Named {
 
 /// The words that name kinds, for messages.
 const CHOICES: &str = "all, repository, policy, update";
+/// The verbs whose first word is a kind.
+const VERBS: &[&str] = &["get", "reconcile", "export", "suspend", "resume", "delete"];
 
 /// Reads the words behind a verb. `default` is used without any; `verb` is for messages.
 pub(super) fn read(
@@ -108,34 +111,22 @@ fn distinct(names: Vec<String>) -> Vec<String> {
 
 /// The kind's word that is spelled most alike, if any is.
 fn nearest(word: &str) -> Option<&'static str> {
-    Kind::IMAGE
-        .iter()
-        .flat_map(|kind| {
-            kind.words()
-                .iter()
-                .copied()
-                .chain([kind.plural(), kind.singular()])
-        })
-        .map(|choice| (distance(&word.to_ascii_lowercase(), choice), choice))
-        .filter(|(distance, choice)| *distance <= choice.len() / 3)
-        .min()
-        .map(|(_, choice)| choice)
+    let words = Kind::IMAGE.iter().flat_map(|kind| {
+        let words = kind.words().iter().copied();
+        words.chain([kind.plural(), kind.singular()])
+    });
+    flags::nearest(word, std::iter::once("all").chain(words))
 }
 
-/// Edits between two words (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (at, left) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = at + 1;
-        for (index, right) in right.iter().enumerate() {
-            let substitution = diagonal + usize::from(left != *right);
-            diagonal = row[index + 1];
-            row[index + 1] = substitution.min(diagonal + 1).min(row[index] + 1);
-        }
+/// What is wrong with the kind among the words behind a verb that takes one; for command lines that
+/// are refused before the verb runs.
+pub fn kind_mistake(verb: &str, words: &[String], program: &str) -> Option<String> {
+    if words.is_empty() || !VERBS.contains(&verb) {
+        return None;
     }
-    row[right.len()]
+    read(words, None, program, verb)
+        .err()
+        .map(|error| error.message)
 }
 
 #[cfg(test)]

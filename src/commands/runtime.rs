@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::ops::{GatherError, OpsError};
@@ -44,6 +46,19 @@ pub(super) fn block_on<T>(
     result
 }
 
+/// Runs a future that waits for nothing outside of this process, such as reading objects from files,
+/// without starting a runtime; falls back to [`block_on`].
+pub(super) fn without_waiting<T>(
+    context: &Context,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().now_or_never() {
+        Some(result) => result,
+        None => block_on(context, future),
+    }
+}
+
 fn stopped() -> CommandError {
     CommandError::interrupted(
         "interrupted before the work came to a safe point; a push that was under way is either \
@@ -58,6 +73,7 @@ impl From<OpsError> for CommandError {
             OpsError::Gather(GatherError::NotFound(sentences)) => {
                 Self::failed(sentences.join("\n"))
             }
+            OpsError::Ambiguous(text) | OpsError::NoMarker(text) => Self::failed(text),
             OpsError::Gather(error) => Self::failed(error.to_string()).caused_by(&error),
             OpsError::Suspended(text) => Self::failed(text)
                 .with_hint("use --include-suspended to run it all the same, or resume it first"),

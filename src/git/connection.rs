@@ -112,7 +112,10 @@ pub(super) fn connect(
                     waiter,
                 )))
             }
-            GitCredentials::Basic { .. } | GitCredentials::Bearer(_) => Err(GitError::Credentials(
+            GitCredentials::Basic { .. }
+            | GitCredentials::Bearer(_)
+            | GitCredentials::GitHubApp(_)
+            | GitCredentials::Workstation(_) => Err(GitError::Credentials(
                 "invalid 'ssh' auth option: 'identity' is required".to_owned(),
             )),
         },

@@ -5,13 +5,11 @@
 //! Refuses: to ask on the terminal, and to ask before a server did.
 
 use std::io::Write as _;
-use std::process::Stdio;
 
-use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::limits::{Limits, Waiter};
-use super::process::{REPOSITORY_VARIABLES, decode};
+use super::process::{REPOSITORY_VARIABLES, decode, run_to_end};
 use crate::redacted::Redacted;
 
 /// A login from a helper.
@@ -22,7 +20,7 @@ pub(super) struct Login {
 }
 
 /// The lines that describe a server to a helper.
-fn describe(url: &reqwest::Url, login: Option<&Login>) -> Option<Vec<u8>> {
+pub(super) fn describe(url: &reqwest::Url, login: Option<&Login>) -> Option<Vec<u8>> {
     let host = url.host_str()?;
     let host = match url.port() {
         Some(port) => format!("{host}:{port}"),
@@ -61,11 +59,7 @@ fn run(action: &str, input: Vec<u8>, waiter: &Waiter, limits: &Limits) -> Option
     let mut command = Command::new("git");
     command
         .args(["credential", action])
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
+        .env("GIT_TERMINAL_PROMPT", "0");
     if std::env::var_os("GIT_ASKPASS").is_none() {
         // Empty means: do not fall back to a graphical prompt either.
         command.env("GIT_ASKPASS", "");
@@ -73,22 +67,18 @@ fn run(action: &str, input: Vec<u8>, waiter: &Waiter, limits: &Limits) -> Option
     for variable in REPOSITORY_VARIABLES {
         command.env_remove(variable);
     }
-    let output = waiter
-        .wait(limits, || async move {
-            let mut child = command.spawn()?;
-            if let Some(mut stdin) = child.stdin.take() {
-                stdin.write_all(&input).await?;
-            }
-            child.wait_with_output().await
-        })
-        .ok()?
-        .ok()?;
+    let output = run_to_end(command, input, waiter, limits).ok()?;
     output.status.success().then_some(output.stdout)
 }
 
 /// Asks the helpers for a login.
 pub(super) fn fill(url: &reqwest::Url, waiter: &Waiter, limits: &Limits) -> Option<Login> {
     let answer = run("fill", describe(url, None)?, waiter, limits)?;
+    read_login(answer)
+}
+
+/// The login in a helper's answer.
+pub(super) fn read_login(answer: Vec<u8>) -> Option<Login> {
     let text = String::from_utf8(answer).ok()?;
     let field = |name: &str| {
         text.lines()

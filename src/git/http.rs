@@ -19,6 +19,7 @@ use super::failure::{Site, find_cause};
 use super::helper::{self, Login};
 use super::limits::{Limits, Stopped, Waiter};
 use super::process::decode;
+use super::token::{Market, Origin, Refused, Token};
 use crate::ports::{GitCredentials, GitError, GitSource};
 
 /// Servers take a client for git only when its name begins so.
@@ -41,6 +42,8 @@ const ERROR_PAGE: usize = 2 * 1024;
 enum Authorization {
     /// None yet; the user's helpers are asked when the server wants one.
     Ambient,
+    /// To be fetched before the first request.
+    Pending(Origin),
     /// What the source says, sent with every request.
     Given(HeaderValue),
     /// What a helper said.
@@ -94,6 +97,10 @@ impl HttpConnection {
                 Some(password) => Authorization::Given(basic(&username, &decode(password))?),
                 None => Authorization::Ambient,
             },
+            GitCredentials::GitHubApp(app) => Authorization::Pending(Origin::App(app.clone())),
+            GitCredentials::Workstation(login) => {
+                Authorization::Pending(Origin::Workstation(*login))
+            }
             GitCredentials::Ssh { .. } => {
                 return Err(GitError::Credentials(format!(
                     "an ssh key cannot be used with {}",
@@ -123,7 +130,7 @@ impl HttpConnection {
     /// The login for the next request, unless a redirect led away from its host.
     fn header(&self) -> Option<&HeaderValue> {
         let value = match &self.authorization {
-            Authorization::Ambient => return None,
+            Authorization::Ambient | Authorization::Pending(_) => return None,
             Authorization::Given(value) | Authorization::Helper(_, value) => value,
         };
         same_host(&self.origin, &self.base).then_some(value)
@@ -182,6 +189,27 @@ impl HttpConnection {
             }
             return Ok(response);
         }
+    }
+
+    /// Fetches the token that the source's login is made of.
+    fn obtain(&mut self, service: Service, limits: &Limits) -> Result<(), GitError> {
+        let Authorization::Pending(origin) = &self.authorization else {
+            return Ok(());
+        };
+        let market = Market {
+            client: &self.client,
+            repository: &self.origin,
+            waiter: &self.waiter,
+            limits,
+        };
+        let value = match market.buy(origin) {
+            Ok(Token::Bearer(token)) => sensitive(format!("Bearer {}", token.expose()))?,
+            Ok(Token::Basic { username, password }) => basic(&username, password.expose())?,
+            Err(Refused::Wait(error)) => return Err(self.site.failed(service.action(), error)),
+            Err(Refused::Said(text)) => return Err(GitError::Credentials(text)),
+        };
+        self.authorization = Authorization::Given(value);
+        Ok(())
     }
 
     /// Gets a login from the helpers after a 401. False when there is none, or it was refused.
@@ -463,6 +491,7 @@ impl Connection for HttpConnection {
         if let Some(protocol) = service.protocol() {
             headers.insert("git-protocol", HeaderValue::from_static(protocol));
         }
+        self.obtain(service, limits)?;
         for _ in 0..ATTEMPTS {
             let url = Url::parse(&format!("{}{suffix}", self.base))
                 .map_err(|error| self.site.refused("reading the URL", error.to_string()))?;

@@ -51,6 +51,7 @@ mod signing;
 mod snapshot;
 mod store;
 mod stream;
+mod token;
 mod tree;
 mod upload;
 

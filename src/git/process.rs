@@ -3,10 +3,11 @@
 //! For: starting them with a clean environment and understanding their last words.
 //! Refuses: to let them ask questions on the terminal.
 
+use std::io;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use super::connection::Service;
@@ -79,6 +80,28 @@ fn start(
             format!("cannot run {program}, which this transport needs: {error}"),
         )
     })
+}
+
+/// Runs a program with this input, and gives what it printed.
+pub(super) fn run_to_end(
+    mut command: Command,
+    input: Vec<u8>,
+    waiter: &Waiter,
+    limits: &Limits,
+) -> io::Result<Output> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    waiter.wait(limits, || async move {
+        let mut child = command.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // The program may end without reading; its exit code tells.
+            let _ = stdin.write_all(&input).await;
+        }
+        child.wait_with_output().await
+    })?
 }
 
 /// `file://`: git's own server programs, run here.

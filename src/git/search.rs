@@ -138,11 +138,11 @@ impl View<'_, '_> {
             Some((EntryKind::Folder, id)) => {
                 self.walk(&under, id, wanted, &mut found, &mut links)?;
             }
-            Some((EntryKind::File, id)) => {
+            Some((EntryKind::File, id)) if wanted(&under) => {
                 found.candidates = 1;
                 found.files.insert(under, id);
             }
-            Some((EntryKind::Link | EntryKind::Submodule, _)) => {}
+            Some((EntryKind::File | EntryKind::Link | EntryKind::Submodule, _)) => {}
         }
         let mut blobs: BTreeSet<ObjectId> = found.files.values().copied().collect();
         blobs.retain(|id| !(skip_unmarked && self.acquirer.is_unmarked(*id)));

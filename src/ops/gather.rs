@@ -111,10 +111,20 @@ pub(super) async fn gather(
     if !missing.is_empty() {
         return Err(GatherError::NotFound(missing));
     }
-    select_policies(objects, &mut gathered).await?;
-    add_repositories(objects, &mut gathered).await?;
+    select_policies(objects, &mut gathered, &|update| !update.spec.suspend).await?;
+    add_repositories(objects, &mut gathered, &|policy| !policy.spec.suspend).await?;
     add_namespaces(objects, &mut gathered).await?;
     Ok(gathered)
+}
+
+/// Also reads what suspended objects refer to, which a run has no need of.
+pub(super) async fn add_suspended(
+    objects: &dyn Objects,
+    gathered: &mut Gathered,
+) -> Result<(), GatherError> {
+    select_policies(objects, gathered, &|update| update.spec.suspend).await?;
+    add_repositories(objects, gathered, &|_| true).await?;
+    add_namespaces(objects, gathered).await
 }
 
 /// The objects of one kind that were asked for: all of the scope, or the named ones.
@@ -170,7 +180,7 @@ where
 }
 
 /// kubectl's sentence.
-fn not_found(kind: Kind, name: &str) -> String {
+pub(super) fn not_found(kind: Kind, name: &str) -> String {
     format!(
         "Error from server (NotFound): {}.{} \"{name}\" not found",
         kind.plural(),
@@ -195,11 +205,12 @@ fn read<T: ReadObject>(objects: &dyn Objects, value: &serde_json::Value) -> Resu
 async fn select_policies(
     objects: &dyn Objects,
     gathered: &mut Gathered,
+    wanted: &(dyn Fn(&ImageUpdateAutomation) -> bool + Sync),
 ) -> Result<(), GatherError> {
     let namespaces: BTreeSet<String> = gathered
         .updates
         .iter()
-        .filter(|update| !update.spec.suspend)
+        .filter(|update| wanted(update))
         .map(|update| update.metadata.namespace.clone())
         .collect();
     let mut by_namespace: BTreeMap<String, Vec<ImagePolicy>> = BTreeMap::new();
@@ -216,7 +227,7 @@ async fn select_policies(
             .collect::<Result<_, _>>()?;
         by_namespace.insert(namespace, policies);
     }
-    for update in &gathered.updates {
+    for update in gathered.updates.iter().filter(|update| wanted(update)) {
         let Some(policies) = by_namespace.get(&update.metadata.namespace) else {
             continue;
         };
@@ -258,11 +269,12 @@ fn matching(
 async fn add_repositories(
     objects: &dyn Objects,
     gathered: &mut Gathered,
+    wanted: &(dyn Fn(&ImagePolicy) -> bool + Sync),
 ) -> Result<(), GatherError> {
     let needed: BTreeSet<NamespacedName> = gathered
         .policies
         .values()
-        .filter(|policy| !policy.spec.suspend)
+        .filter(|policy| wanted(policy))
         .map(ImagePolicy::repository_key)
         .filter(|key| !gathered.repositories.contains_key(key))
         .collect();

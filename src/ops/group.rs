@@ -42,6 +42,8 @@ pub(super) struct Group {
     pub(super) continues: bool,
     /// Whether an existing push branch is replaced (D7).
     pub(super) replaces: bool,
+    /// Whether the checkout is on no branch and stays there, so that nothing can be pushed.
+    pub(super) detached: bool,
     /// Refspecs besides the branch.
     pub(super) refspecs: Vec<String>,
     /// Push options.
@@ -58,6 +60,7 @@ pub(super) fn group(jobs: impl IntoIterator<Item = (GitSource, Target, Job)>) ->
             group.source == source
                 && group.checkout == target.checkout
                 && group.push_branch == target.push_branch
+                && group.detached == target.is_detached()
                 // One push carries one set of refspecs and options; another set pushes after it,
                 // by way of the lost race.
                 && group.refspecs == target.refspecs
@@ -71,6 +74,7 @@ pub(super) fn group(jobs: impl IntoIterator<Item = (GitSource, Target, Job)>) ->
                 push_branch: target.push_branch.clone(),
                 continues: target.switches && !target.recreates_branch,
                 replaces: target.recreates_branch,
+                detached: target.is_detached(),
                 refspecs: target.refspecs,
                 options: target.options,
                 jobs: vec![job],

@@ -6,8 +6,10 @@
 //! Refuses: to print, and to know which libraries stand behind the ports.
 
 mod access;
+mod checkout;
 mod declare;
 mod excerpt;
+mod explain;
 mod gather;
 mod group;
 mod login;
@@ -15,24 +17,29 @@ mod message;
 mod plan;
 mod policies;
 mod push;
+mod race;
 mod ready;
 mod run;
 mod scan;
 mod signing;
 mod source;
 pub mod status;
+mod tags;
 mod updates;
 mod worktree;
 
 pub use declare::{
     Conflict, Declaration, DeclareError, DeclareOptions, Declared, FIELD_MANAGER, declare,
 };
+pub use explain::{ExplainTarget, explain};
 pub use gather::{GatherError, Gathered, Scope, Targets};
 pub use message::check_message_template;
 pub use ready::{Readiness, WaitError, readiness, request, wait_ready};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
+pub use tags::{ListedTags, TagsSubject, TagsTarget, find_subjects, list_tags};
 
-/// What is wrong with a refspec, for `create`; see `source`.
-pub fn refspec_problem(refspec: &str, pushed_branch: &str) -> Option<String> {
-    source::refspec_problem(refspec, pushed_branch)
+/// What is wrong with a refspec, for `create`; see `source`. `branches` are those that an automation
+/// has: the one it pushes, and the one it checks out.
+pub fn refspec_problem(refspec: &str, branches: &[String]) -> Option<String> {
+    source::refspec_problem(refspec, branches)
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::group::Job;
 use super::{excerpt, message};
 use crate::key::TreePath;
-use crate::model::{Failure, FoundMarker, Note, Plan, PlannedFile};
+use crate::model::{Excerpt, Failure, FoundMarker, Note, Plan, PlannedFile};
 use crate::ports::{FileQuery, SearchReport, Tree, TreeError, TreeFile};
 use crate::setters::{self, FileChanges, FileOutcome};
 use crate::splice::Patch;
@@ -38,8 +38,10 @@ impl Overlay {
 
 /// A file with markers, on its way into the plan.
 struct Scanned {
+    path: TreePath,
     outcome: FileOutcome,
-    file: PlannedFile,
+    excerpts: Vec<Excerpt>,
+    before: Option<Vec<u8>>,
 }
 
 /// Plans one automation. `keep_content` is for those who want to see whole files.
@@ -56,23 +58,18 @@ pub(super) fn plan(
     let scanned: Mutex<Vec<Scanned>> = Mutex::new(Vec::new());
     let visit = |file: TreeFile| {
         let before = overlay.see(&file.path, file.bytes);
-        let mut outcome = setters::scan_file(&file.path, &before, &job.setters);
-        let splices = std::mem::take(&mut outcome.splices);
-        let excerpts = excerpt::excerpts(&before, &splices);
-        let Some(patch) = Patch::new(&before, splices) else {
-            return;
-        };
-        let changed = !patch.splices().is_empty();
-        let file = PlannedFile {
+        let outcome = setters::scan_file(&file.path, &before, &job.setters);
+        let splices = outcome.patch.as_ref().map_or(&[][..], Patch::splices);
+        let found = Scanned {
             path: file.path,
-            patch,
-            excerpts,
-            before: (keep_content && changed).then_some(before),
+            excerpts: excerpt::excerpts(&before, splices),
+            before: (keep_content && !splices.is_empty()).then_some(before),
+            outcome,
         };
         scanned
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Scanned { outcome, file });
+            .push(found);
     };
     let query = FileQuery {
         under: &under,
@@ -83,7 +80,7 @@ pub(super) fn plan(
         .search(&query, &visit)
         .map_err(|error| walk_failure(job, &error))?;
     let mut scanned = scanned.into_inner().unwrap_or_else(PoisonError::into_inner);
-    scanned.sort_by(|left, right| left.file.path.cmp(&right.file.path));
+    scanned.sort_by(|left, right| left.path.cmp(&right.path));
     assemble(job, &under, scanned, &report)
 }
 
@@ -128,9 +125,14 @@ fn assemble(
     report: &SearchReport,
 ) -> Result<Plan, Failure> {
     let mut plan = Plan::default();
-    for Scanned { outcome, file } in scanned {
-        let path = &file.path;
-        let relative = relative_name(path, under);
+    for Scanned {
+        path,
+        outcome,
+        excerpts,
+        before,
+    } in scanned
+    {
+        let relative = relative_name(&path, under);
         if !outcome.changes.is_empty() {
             plan.changes.push(FileChanges {
                 path: relative,
@@ -159,8 +161,13 @@ fn assemble(
                 marker,
             });
         }
-        if !file.patch.splices().is_empty() {
-            plan.files.push(file);
+        if let Some(patch) = outcome.patch {
+            plan.files.push(PlannedFile {
+                path,
+                patch,
+                excerpts,
+                before,
+            });
         }
     }
     for (path, reason) in &report.unreadable {

@@ -38,18 +38,18 @@ pub(super) async fn scan_all(
     repositories: Vec<ImageRepository>,
     include_suspended: &dyn Fn(&NamespacedName) -> bool,
 ) -> Vec<RepositoryOutcome> {
-    let mut prepared: Vec<Result<Prepared, RepositoryState>> = Vec::new();
-    for repository in &repositories {
-        prepared.push(
+    let prepared: Vec<Result<Prepared, RepositoryState>> = stream::iter(&repositories)
+        .map(|repository| async move {
             if repository.spec.suspend && !include_suspended(&repository.key()) {
-                Err(RepositoryState::Suspended)
-            } else {
-                prepare(services, repository)
-                    .await
-                    .map_err(RepositoryState::Failed)
-            },
-        );
-    }
+                return Err(RepositoryState::Suspended);
+            }
+            prepare(services, repository)
+                .await
+                .map_err(RepositoryState::Failed)
+        })
+        .buffered(PARALLEL_SCANS)
+        .collect()
+        .await;
     let mut distinct: HashMap<ScanRequest, Option<Result<Arc<TagList>, Failure>>> = prepared
         .iter()
         .filter_map(|prepared| prepared.as_ref().ok())

@@ -35,6 +35,20 @@ pub struct Streams {
     pub input_is_terminal: bool,
 }
 
+impl Streams {
+    /// Streams that lead nowhere.
+    pub fn nowhere() -> Self {
+        Self {
+            out: Box::new(io::sink()),
+            err: Box::new(io::sink()),
+            input: Box::new(io::empty()),
+            out_is_terminal: false,
+            err_is_terminal: false,
+            input_is_terminal: false,
+        }
+    }
+}
+
 struct State {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,

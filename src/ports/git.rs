@@ -33,6 +33,41 @@ pub enum GitCredentials {
         /// Text of a `known_hosts` file; the only keys that are trusted.
         known_hosts: String,
     },
+    /// A GitHub App, whose key buys a token of one installation.
+    GitHubApp(GitHubApp),
+    /// What a program of the workstation is logged in with.
+    Workstation(WorkstationLogin),
+}
+
+/// A GitHub App and the account it is installed in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GitHubApp {
+    /// The app's id.
+    pub id: String,
+    /// Its private key, PEM.
+    pub key: Redacted<Vec<u8>>,
+    /// Where it is installed.
+    pub installation: GitHubInstallation,
+    /// URL of the API.
+    pub api: String,
+}
+
+/// How an installation of a GitHub App is named.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum GitHubInstallation {
+    /// Its id.
+    Id(String),
+    /// The organisation or user that has it.
+    Owner(String),
+}
+
+/// Programs whose login to a cloud also opens its Git servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WorkstationLogin {
+    /// The Azure command line, for Azure DevOps.
+    Azure,
+    /// The AWS command line, for CodeCommit.
+    CodeCommit,
 }
 
 /// One repository and how to reach it. Two automations with equal sources share a fetch.

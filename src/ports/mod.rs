@@ -13,9 +13,9 @@ mod worktree;
 
 pub use clock::{Clock, SystemClock};
 pub use git::{
-    CheckoutReference, DroppedCommit, FetchRequest, GitCredentials, GitError, GitHost, GitSource,
-    Identity, NewCommit, PushError, PushReport, PushRequest, Revision, SigningKey, Snapshot,
-    TagChoice,
+    CheckoutReference, DroppedCommit, FetchRequest, GitCredentials, GitError, GitHost, GitHubApp,
+    GitHubInstallation, GitSource, Identity, NewCommit, PushError, PushReport, PushRequest,
+    Revision, SigningKey, Snapshot, TagChoice, WorkstationLogin,
 };
 pub use objects::{
     ChangeVisitor, Cluster, ObjectChange, ObjectScope, Objects, ObjectsError, PatchKind,

@@ -2,7 +2,7 @@
 
 use super::marker::Marker;
 use super::records::ObjectChanges;
-use crate::splice::Splice;
+use crate::splice::Patch;
 
 /// Why a file is not edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,6 @@ pub struct FileOutcome {
     pub changes: Vec<ObjectChanges>,
     /// Why the file is not edited at all.
     pub refusal: Option<Refusal>,
-    /// The edits, in order; none when nothing changes.
-    pub splices: Vec<Splice>,
+    /// The edits, when anything changes.
+    pub patch: Option<Patch>,
 }

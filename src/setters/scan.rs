@@ -14,6 +14,7 @@ use super::proof;
 use super::records::{Change, Records};
 use super::table::{Lookup, Part, SetterTable};
 use crate::key::TreePath;
+use crate::splice::Patch;
 
 /// Looks for markers in a file and works out its edits.
 pub fn scan_file(path: &TreePath, bytes: &[u8], table: &SetterTable) -> FileOutcome {
@@ -34,8 +35,8 @@ pub fn scan_file(path: &TreePath, bytes: &[u8], table: &SetterTable) -> FileOutc
         edits: Vec::new(),
         records: Records::default(),
     };
-    match file.scan() {
-        Ok(()) => file.finish(),
+    match file.scan().and_then(|()| file.patch()) {
+        Ok(patch) => file.finish(patch),
         Err(unfit) if unfit.kind == UnfitKind::Unproven => {
             let markers = file.refused_markers();
             refused(&file.lines, unfit, markers)
@@ -333,16 +334,23 @@ impl File<'_> {
         markers.into_iter().map(|(_, marker)| marker).collect()
     }
 
-    fn finish(mut self) -> FileOutcome {
+    /// The edits of all documents together.
+    fn patch(&self) -> Result<Option<Patch>, Unfit> {
+        let Some(first) = self.edits.first() else {
+            return Ok(None);
+        };
+        let splices = self.edits.iter().map(|edit| edit.splice(self.text));
+        let patch = Patch::new(self.text.as_bytes(), splices.collect());
+        let overlap = || Unfit::unproven(first.range.start, "the edits overlap");
+        patch.ok_or_else(overlap).map(Some)
+    }
+
+    fn finish(mut self, patch: Option<Patch>) -> FileOutcome {
         FileOutcome {
             markers: self.sorted_markers(),
             changes: self.records.finish(),
             refusal: None,
-            splices: self
-                .edits
-                .iter()
-                .map(|edit| edit.splice(self.text))
-                .collect(),
+            patch,
         }
     }
 }

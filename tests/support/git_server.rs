@@ -82,6 +82,8 @@ type FaultHook = dyn Fn(&RequestHead) -> Option<Fault> + Send + Sync;
 pub struct Settings {
     /// Name and password that every request must carry.
     pub basic: Option<(String, String)>,
+    /// Only requests below this path need it.
+    pub basic_below: Option<String>,
     /// A bearer token that every request must carry.
     pub bearer: Option<String>,
     /// Answer protocol v0 whatever the client asks for.
@@ -369,6 +371,10 @@ fn answer<S: Read + Write>(
         (None, Some(token)) => Some(format!("Bearer {token}")),
         (None, None) => None,
     };
+    let expected = expected.filter(|_| {
+        let below = settings.basic_below.as_deref();
+        below.is_none_or(|path| request.target.starts_with(path))
+    });
     match &fault {
         Some(Fault::Refuse | Fault::Silence) => {
             return Err(std::io::Error::other("refused by the test"));

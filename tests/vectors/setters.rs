@@ -13,7 +13,6 @@ use kubectl_imageupdate::setters::{
     FileOutcome, MarkerState, SetterPolicy, SetterState, SetterTable, TOKEN, is_candidate,
     scan_file,
 };
-use kubectl_imageupdate::splice::Patch;
 use kubectl_imageupdate::worktree::DiskTree;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -165,10 +164,9 @@ fn check(case: &Case<'_>, folder: &Path) -> Result<Vec<(&'static str, &'static s
         return Err("the run should fail".to_owned());
     }
     for (path, outcome) in &run.files {
-        if !outcome.splices.is_empty() {
+        if let Some(patch) = &outcome.patch {
             let file = root.join(path.as_str());
             let before = fs::read(&file).map_err(|error| error.to_string())?;
-            let patch = Patch::new(&before, outcome.splices.clone()).ok_or("edits overlap")?;
             let after = patch.apply(&before).ok_or("the file changed")?;
             fs::write(file, after).map_err(|error| error.to_string())?;
         }
@@ -183,7 +181,7 @@ fn check(case: &Case<'_>, folder: &Path) -> Result<Vec<(&'static str, &'static s
     if let Some((path, _)) = again
         .files
         .iter()
-        .find(|(_, outcome)| !outcome.splices.is_empty())
+        .find(|(_, outcome)| outcome.patch.is_some())
     {
         return Err(format!("a second run changes {path}"));
     }

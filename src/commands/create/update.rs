@@ -198,9 +198,14 @@ impl UpdateArgs {
             refspec: checks::text(self.push_refspec.as_ref()),
             options: checks::pairs("--push-option", &self.push_option)?,
         };
-        let branch = push.branch.as_ref().or(reference.branch.as_ref());
-        if let (Some(refspec), Some(branch)) = (&push.refspec, branch)
-            && let Some(problem) = ops::refspec_problem(refspec, branch)
+        let branches: Vec<String> = [&push.branch, &reference.branch]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        if let Some(refspec) = &push.refspec
+            && !branches.is_empty()
+            && let Some(problem) = ops::refspec_problem(refspec, &branches)
         {
             return Err(CommandError::failed(format!("--push-refspec: {problem}")));
         }

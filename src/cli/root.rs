@@ -1,0 +1,235 @@
+//! The root parser, and the way from words to a verb and an exit code.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use clap::error::ErrorKind as ClapErrorKind;
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use super::{mistakes, program_name};
+
+use crate::commands::{
+    completion, create, delete, diff, explain, export, get, reconcile, resume, suspend, tags,
+    version,
+};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::{self, Codes, Outcome};
+use crate::flags::{Environment, GlobalFlags, Word, divide, rewrite};
+use crate::output::{ColorChoice, Streams, Ui};
+
+/// Run Flux image automation once, from here
+///
+/// Creates and exports image repositories, policies and automations; scans registries, chooses tags,
+/// edits marked YAML, commits and pushes, once; and shows all of it as tables, diffs and
+/// explanations. Objects are read from the cluster, or from files with -f.
+#[derive(Debug, Parser)]
+#[command(
+    disable_help_subcommand = true,
+    subcommand_required = false,
+    arg_required_else_help = false,
+    max_term_width = 80
+)]
+struct Root {
+    #[command(flatten)]
+    global: GlobalFlags,
+
+    /// Print the version
+    #[arg(long = "version", short = 'V', exclusive = true)]
+    version: bool,
+
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Create(Box<create::CreateArgs>),
+    Get(Box<get::GetArgs>),
+    Tags(Box<tags::TagsArgs>),
+    Explain(Box<explain::ExplainArgs>),
+    Diff(Box<diff::DiffArgs>),
+    Reconcile(Box<reconcile::ReconcileArgs>),
+    Export(export::ExportArgs),
+    Suspend(suspend::SuspendArgs),
+    Resume(resume::ResumeArgs),
+    Delete(delete::DeleteArgs),
+    Completion(completion::CompletionArgs),
+    Version(version::VersionArgs),
+}
+
+/// The command tree, shown under `program`; for help, completion and documentation.
+pub fn command(program: &str) -> Command {
+    as_in_go(Root::command())
+        .name("kubectl-imageupdate")
+        .bin_name(program.to_owned())
+        .args_override_self(true)
+}
+
+/// Go's flag library takes whatever follows a flag for its value, even when it begins with a dash.
+fn as_in_go(command: Command) -> Command {
+    command
+        .mut_args(|argument| {
+            let flag_with_value = !argument.is_positional() && argument.get_action().takes_values();
+            argument.allow_hyphen_values(flag_with_value)
+        })
+        .mut_subcommands(as_in_go)
+}
+
+/// Runs a command line and returns the exit code.
+pub fn run(arguments: Vec<OsString>, environment: Environment, streams: Streams) -> u8 {
+    let mut arguments = arguments.into_iter();
+    let argv0 = arguments
+        .next()
+        .unwrap_or_else(|| "kubectl-imageupdate".into());
+    let arguments: Vec<OsString> = arguments.collect();
+    let program = program_name(&argv0);
+    let environment = environment.called_as(argv0);
+    if let Some(words) = completion::request(&environment, &arguments) {
+        return completion::answer(&words, &program, &environment, streams, command);
+    }
+    let tree = command(&program);
+    let codes = codes(&tree, &arguments);
+    let no_color = environment.has("NO_COLOR") || environment.text("TERM") == Some("dumb");
+    let root = match parse(&tree, &program, arguments) {
+        Ok(root) => root,
+        Err(refusal) => {
+            let ui = Ui::new(streams, ColorChoice::Auto, no_color, false);
+            return refusal.show(&program, &ui, codes);
+        }
+    };
+    let forced = ["CLICOLOR_FORCE", "FORCE_COLOR"]
+        .into_iter()
+        .filter_map(|name| environment.text(name))
+        .any(|value| value != "0");
+    let color = match root.global.color {
+        ColorChoice::Auto if forced && !no_color => ColorChoice::Always,
+        color => color,
+    };
+    let ui = Arc::new(Ui::new(streams, color, no_color, root.global.quiet));
+    let context = Context::new(
+        program.clone(),
+        root.global.clone(),
+        environment,
+        Arc::clone(&ui),
+    );
+    finish(dispatch(&root, &context), &program, &ui, codes)
+}
+
+/// `diff` has exit codes of its own, wherever the verb stands among the flags.
+fn codes(tree: &Command, arguments: &[OsString]) -> Codes {
+    let divided = divide(tree, arguments);
+    let verb = divided.words.iter().find_map(|word| match word {
+        Word::Verb(verb) => Some(verb.get_name()),
+        _ => None,
+    });
+    if verb == Some("diff") {
+        Codes::Diff
+    } else {
+        Codes::Ordinary
+    }
+}
+
+/// Shows an error and turns the end of a command into its exit code. An answer that could not be
+/// written is a failure, whatever the command thinks of itself.
+fn finish(result: Result<Outcome, CommandError>, program: &str, ui: &Ui, codes: Codes) -> u8 {
+    let result = match (result, ui.take_failure()) {
+        (Ok(_), Some(error)) => {
+            Err(CommandError::failed("writing to standard output").caused_by(&error))
+        }
+        (result, _) => result,
+    };
+    if let Err(error) = &result {
+        exit::render(error, program, ui);
+    }
+    exit::code(&result, codes)
+}
+
+fn dispatch(root: &Root, context: &Context) -> Result<Outcome, CommandError> {
+    context.start_logging();
+    if root.version {
+        return version::run(&version::VersionArgs::default(), context);
+    }
+    match &root.verb {
+        Some(Verb::Create(args)) => create::run(args, context),
+        Some(Verb::Get(args)) => get::run(args, context),
+        Some(Verb::Tags(args)) => tags::run(args, context),
+        Some(Verb::Explain(args)) => explain::run(args, context),
+        Some(Verb::Diff(args)) => diff::run(args, context),
+        Some(Verb::Reconcile(args)) => reconcile::run(args, context),
+        Some(Verb::Export(args)) => export::run(args, context),
+        Some(Verb::Suspend(args)) => suspend::run(args, context),
+        Some(Verb::Resume(args)) => resume::run(args, context),
+        Some(Verb::Delete(args)) => delete::run(args, context),
+        Some(Verb::Completion(args)) => completion::run(args, context),
+        Some(Verb::Version(args)) => version::run(args, context),
+        None => {
+            context
+                .ui()
+                .print(&command(context.program()).render_help().to_string());
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// Why there is nothing to run.
+enum Refusal {
+    /// Help was asked for, or is the best answer.
+    Help(String),
+    /// The command line is wrong in these ways.
+    Mistakes(Vec<CommandError>),
+}
+
+impl Refusal {
+    fn show(self, program: &str, ui: &Ui, codes: Codes) -> u8 {
+        match self {
+            Self::Help(text) => {
+                ui.print(&text);
+                finish(Ok(Outcome::Done), program, ui, codes)
+            }
+            Self::Mistakes(mut mistakes) => {
+                let last = mistakes.pop();
+                for mistake in &mistakes {
+                    exit::render(mistake, program, ui);
+                }
+                let last = last.unwrap_or_else(|| CommandError::usage("wrong command line"));
+                finish(Err(last), program, ui, codes)
+            }
+        }
+    }
+}
+
+fn parse(tree: &Command, program: &str, arguments: Vec<OsString>) -> Result<Root, Refusal> {
+    let (words, booleans) = rewrite(tree, arguments);
+    let all = std::iter::once(OsString::from(program)).chain(words.iter().cloned());
+    let parsed = tree
+        .clone()
+        .try_get_matches_from(all)
+        .and_then(|matches| Root::from_arg_matches(&matches));
+    match parsed {
+        Ok(root) if booleans.is_empty() => Ok(root),
+        Ok(_) => {
+            let path = mistakes::path(&divide(tree, &words));
+            Err(Refusal::Mistakes(mistakes::usage(booleans, program, &path)))
+        }
+        Err(error)
+            if !error.use_stderr()
+                || error.kind() == ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
+        {
+            Err(Refusal::Help(error.render().to_string()))
+        }
+        Err(error) => Err(Refusal::Mistakes(mistakes::collect(
+            tree, program, words, error, booleans,
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        command("kubectl imageupdate").debug_assert();
+    }
+}
