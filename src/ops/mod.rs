@@ -9,6 +9,7 @@ mod access;
 mod agreement;
 mod checkout;
 mod declare;
+mod excerpt;
 mod explain;
 mod gather;
 mod group;

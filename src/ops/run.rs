@@ -74,6 +74,8 @@ pub struct RunOptions {
     pub message_template: Option<String>,
     /// Template values on top of the automation's.
     pub message_values: BTreeMap<String, String>,
+    /// Keep the whole content of files in the plans, for those who show them.
+    pub keep_content: bool,
 }
 
 /// Why a run has no report.

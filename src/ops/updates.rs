@@ -275,10 +275,11 @@ async fn remote(
         group(jobs.into_iter().filter_map(|(reached, job)| {
             reached.map(|reached| (reached.source, reached.target, job))
         }));
+    let keep_content = options.keep_content;
     let planned: Vec<Result<push::PlannedGroup, OpsError>> = stream::iter(groups)
         .map(|group: Group| {
             let services = services.clone();
-            blocking(move || push::plan_group(&services, group))
+            blocking(move || push::plan_group(&services, group, keep_content))
         })
         .buffered(PARALLEL_FETCHES)
         .collect()

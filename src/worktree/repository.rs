@@ -44,11 +44,15 @@ impl UserWorktree {
                 folder.display()
             ))
         };
-        DiskTree::new(folder).map_err(|error| unreadable(folder, &error))?;
-        let top = Git::new(folder, environment)
-            .answer(&["rev-parse", "--show-toplevel"])
-            .unwrap_or_default()
-            .map(PathBuf::from);
+        let given = DiskTree::new(folder).map_err(|error| unreadable(folder, &error))?;
+        let top = if may_be_checkout(given.root(), environment) {
+            let git = Git::new(folder, environment);
+            git.answer(&["rev-parse", "--show-toplevel"])
+                .unwrap_or_default()
+                .map(PathBuf::from)
+        } else {
+            None
+        };
         let root = top.as_deref().unwrap_or(folder);
         let tree = DiskTree::new(root).map_err(|error| unreadable(root, &error))?;
         Ok(Self {
@@ -64,6 +68,16 @@ impl UserWorktree {
             .map(PathBuf::from)
             .ok_or_else(|| no_repository(&self.tree))
     }
+}
+
+/// Whether git may find a checkout for this folder. Starting git only to be told that there is none
+/// would cost as much as looking through a thousand files.
+fn may_be_checkout(folder: &Path, environment: &[(OsString, OsString)]) -> bool {
+    let named = |name: &OsString| name == "GIT_DIR" || name == "GIT_WORK_TREE";
+    environment.iter().any(|(name, _)| named(name))
+        || folder
+            .ancestors()
+            .any(|above| above.join(".git").symlink_metadata().is_ok())
 }
 
 fn no_repository(tree: &DiskTree) -> WorktreeError {
