@@ -15,7 +15,7 @@ use crate::key::{NamespacedName, TreePath};
 use crate::policy::Selection;
 use crate::setters::{FileChanges, Marker};
 
-pub use chain::{AutomationChain, ExplainReport, ExplainedMarker, PolicyChain};
+pub use chain::{AutomationChain, ExplainReport, ExplainedMarker, MarkerReason, PolicyChain};
 pub use tags::TagReport;
 
 /// How much a note weighs.
