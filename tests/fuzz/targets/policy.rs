@@ -96,7 +96,10 @@ fn image(text: &str) {
         // What was read prints as a name that reads as the same.
         assert_eq!(ImageName::of_reference(text).as_ref(), Ok(&name));
         let _ = name.allows_plain_http();
-        assert_eq!(ImageName::parse(&name.to_string()), Ok(name));
+        // The implied `library/` does not count for the limit on the length.
+        if name.repository().len() <= 255 {
+            assert_eq!(ImageName::parse(&name.to_string()), Ok(name));
+        }
     }
     let _ = (
         ImageName::of_reference(text),
