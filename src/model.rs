@@ -16,7 +16,7 @@ use crate::policy::Selection;
 use crate::setters::{FileChanges, Marker};
 use crate::splice::Patch;
 
-pub use chain::{AutomationChain, ExplainReport, ExplainedMarker, PolicyChain};
+pub use chain::{AutomationChain, ExplainReport, ExplainedMarker, MarkerReason, PolicyChain};
 pub use tags::TagReport;
 
 /// How much a note weighs.
