@@ -6,6 +6,7 @@
 //! Refuses: to print, and to know which libraries stand behind the ports.
 
 mod access;
+mod agreement;
 mod checkout;
 mod declare;
 mod gather;
@@ -17,6 +18,8 @@ mod policies;
 mod push;
 mod race;
 mod ready;
+mod record;
+mod request;
 mod run;
 mod scan;
 mod signing;
@@ -30,7 +33,9 @@ pub use declare::{
 };
 pub use gather::{GatherError, Gathered, Scope, Targets};
 pub use message::check_message_template;
-pub use ready::{Readiness, WaitError, readiness, request, wait_ready};
+pub use ready::{Readiness, WaitError, readiness, wait_ready};
+pub use record::StatusMode;
+pub use request::{Answer, RequestOptions, Requested, request};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
 
 /// What is wrong with a refspec, for `create`; see `source`. `branches` are those that an automation

@@ -12,7 +12,8 @@ mod url;
 
 use crate::api::{Kind, LocalReference, ReadObject, Secret};
 use crate::key::NamespacedName;
-use crate::ports::{Objects, ProxySettings};
+use crate::model::Failure;
+use crate::ports::{Objects, ObjectsError, ProxySettings};
 use crate::redacted::Redacted;
 
 pub(super) use git::for_git;
@@ -21,6 +22,43 @@ pub(super) use signing_key::signing_key;
 
 /// Longest proxy address.
 const PROXY_ADDRESS_LIMIT: usize = 2048;
+
+/// Why a login cannot be prepared.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The controller's text.
+    message: String,
+    /// The API server did not let this person read what is needed.
+    local: bool,
+}
+
+impl Refusal {
+    /// As a failure with the controller's reason.
+    pub(super) fn into_failure(self, reason: &'static str, prefix: &str) -> Failure {
+        Failure {
+            local: self.local,
+            ..Failure::new(reason, format!("{prefix}{}", self.message))
+        }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            local: false,
+        }
+    }
+}
+
+impl From<ObjectsError> for Refusal {
+    fn from(error: ObjectsError) -> Self {
+        Self {
+            message: error.to_string(),
+            local: true,
+        }
+    }
+}
 
 fn named(reference: Option<&LocalReference>) -> Option<&str> {
     reference
@@ -62,13 +100,13 @@ fn proxy(secret: &Secret) -> Result<ProxySettings, String> {
 }
 
 /// A Secret that an object names; the error is the API server's text.
-async fn secret(objects: &dyn Objects, namespace: &str, name: &str) -> Result<Secret, String> {
+async fn secret(objects: &dyn Objects, namespace: &str, name: &str) -> Result<Secret, Refusal> {
     let key = NamespacedName::new(namespace, name);
-    match objects.get(Kind::Secret, &key).await {
-        Ok(Some(value)) => read_secret(&value),
-        Ok(None) => Err(format!("secrets \"{name}\" not found")),
-        Err(error) => Err(error.to_string()),
-    }
+    let value = objects
+        .get(Kind::Secret, &key)
+        .await?
+        .ok_or_else(|| format!("secrets \"{name}\" not found"))?;
+    Ok(read_secret(&value)?)
 }
 
 fn read_secret(value: &serde_json::Value) -> Result<Secret, String> {
