@@ -262,7 +262,13 @@ pub(super) fn show_failures(context: &Context, report: &RunReport) -> Result<(),
     for (object, failure) in &failures {
         let text = format!("{object}: {} ({})", failure.message, failure.reason);
         context.ui().error("error:", &text, &[]);
-        if let Some(hint) = &failure.hint {
+        // What a policy needs from its repository has been said when the repository failed too.
+        let repeats = |hint: &String| {
+            failures
+                .iter()
+                .any(|(_, other)| hint.contains(other.message.as_str()))
+        };
+        if let Some(hint) = failure.hint.as_ref().filter(|hint| !repeats(hint)) {
             context.ui().hint(hint);
         }
     }

@@ -46,6 +46,9 @@ impl Login {
     }
 }
 
+const REASON: &str = "SourceManagerFailed";
+const PREFIX: &str = "failed configuring source manager: ";
+
 fn fail(message: String) -> Failure {
     Failure::new(REASON, format!("{PREFIX}{message}"))
 }

@@ -6,6 +6,7 @@
 //! Refuses: to show a secret, and to run a helper that a Secret names.
 
 mod git;
+mod refusal;
 mod registry;
 mod signing_key;
 mod url;
@@ -17,6 +18,7 @@ use crate::ports::{Objects, ObjectsError, ProxySettings};
 use crate::redacted::Redacted;
 
 pub(super) use git::for_git;
+use refusal::Refusal;
 pub(super) use registry::for_registry;
 pub(super) use signing_key::signing_key;
 
