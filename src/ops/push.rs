@@ -139,7 +139,7 @@ pub(super) fn apply_group(
 
 /// Ctrl-C came before the push.
 fn interrupted() -> Failure {
-    Failure::new(
+    Failure::local(
         "GitOperationFailed",
         "failed to update source: interrupted; nothing was pushed",
     )

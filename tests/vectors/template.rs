@@ -222,7 +222,11 @@ fn commit(case: &Case<'_>) -> Verdict {
             })
             .and_then(|()| {
                 // The template works in the controllers, so that there is nothing to rewrite.
-                expect("rewritten", &template.rewritten().as_str(), &case.text("template"))
+                expect(
+                    "rewritten",
+                    &template.rewritten().as_str(),
+                    &case.text("template"),
+                )
             }),
         Err(error) => {
             let error = error.to_string();
@@ -252,7 +256,11 @@ fn updated(
         Ok(found) => found,
         Err(MessageError::Run(error)) => {
             let text = error.to_string();
-            return expect("an error inside .Updated", &text.contains(".Updated"), &true);
+            return expect(
+                "an error inside .Updated",
+                &text.contains(".Updated"),
+                &true,
+            );
         }
         Err(error) => return Err(error.to_string()),
     };
@@ -280,7 +288,10 @@ fn commit_data(dataset: &Value) -> CommitData {
             name: text(&value["name"]),
             namespace: text(&value["namespace"]),
         };
-        (identifier, list(&value["changes"]).iter().map(change).collect())
+        (
+            identifier,
+            list(&value["changes"]).iter().map(change).collect(),
+        )
     };
     let files: Vec<ChangedFile> = list(&dataset["files"])
         .iter()

@@ -148,9 +148,7 @@ impl CommitTemplate {
         let Some(template) = &self.template else {
             return Ok(DEFAULT_MESSAGE.to_owned());
         };
-        let run = |with_updated| {
-            template.render_within(data::root(data, with_updated), limits)
-        };
+        let run = |with_updated| template.render_within(data::root(data, with_updated), limits);
         // The controllers' data first, so that everything that works there gives the same here.
         let result = match run(false) {
             Err(error) if error.to_string().contains(REMOVED_UPDATED) => run(true),

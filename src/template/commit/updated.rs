@@ -204,7 +204,14 @@ impl Object for Image {
     }
 
     fn method(&self, name: &str) -> Option<&'static [Parameter]> {
-        let names = ["Identifier", "Registry", "Repository", "Name", "Policy", "String"];
+        let names = [
+            "Identifier",
+            "Registry",
+            "Repository",
+            "Name",
+            "Policy",
+            "String",
+        ];
         names.contains(&name).then_some(&[])
     }
 

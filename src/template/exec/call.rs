@@ -43,7 +43,13 @@ impl<'t> Machine<'t> {
         rest: &'t [Node],
         last: Option<Operand>,
     ) -> Run<Operand> {
-        self.check_count(function.name, function.fixed, function.rest, rest, last.as_ref())?;
+        self.check_count(
+            function.name,
+            function.fixed,
+            function.rest,
+            rest,
+            last.as_ref(),
+        )?;
         let mut value = Operand::new(Value::Nil);
         for node in rest {
             value = self.argument(node, Parameter::Reflect, dot)?;
@@ -65,7 +71,14 @@ impl<'t> Machine<'t> {
     ) -> Run<Operand> {
         let base = self.arguments.len();
         let shown = rest.first().map(ToString::to_string);
-        self.gather(function.name, function.fixed, function.rest, dot, rest, last)?;
+        self.gather(
+            function.name,
+            function.fixed,
+            function.rest,
+            dot,
+            rest,
+            last,
+        )?;
         let arguments = self.arguments.split_off(base);
         let value = arguments.into_iter().next().map_or(Value::Nil, |a| a.value);
         self.place = Some(place);
@@ -209,7 +222,9 @@ impl<'t> Machine<'t> {
             other => other.type_name(),
         };
         let wanted = wanted.name();
-        self.fail(&format!("wrong type for value; expected {wanted}; got {got}"))
+        self.fail(&format!(
+            "wrong type for value; expected {wanted}; got {got}"
+        ))
     }
 }
 

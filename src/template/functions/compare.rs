@@ -105,7 +105,10 @@ fn is_comparable(value: &Value) -> bool {
         Value::List(_) | Value::Dict(_) | Value::Map(_) => false,
         Value::Object(object) => {
             object.go_type().kind() == Kind::Pointer
-                || object.fields().iter().all(|(_, field)| is_comparable(field))
+                || object
+                    .fields()
+                    .iter()
+                    .all(|(_, field)| is_comparable(field))
         }
         _ => true,
     }
@@ -117,7 +120,10 @@ fn check_comparable(call: &Call<'_>, value: &Value) -> Result<(), String> {
     }
     let shown = fmt::printf(b"%s", &[value], call.budget.text_left())?;
     let shown = String::from_utf8_lossy(&shown).into_owned();
-    Err(format!("non-comparable type {shown}: {}", value.type_name()))
+    Err(format!(
+        "non-comparable type {shown}: {}",
+        value.type_name()
+    ))
 }
 
 /// Pointers are equal when they point to the same object, structs when their fields are.
@@ -190,7 +196,10 @@ fn deep(left: &Value, right: &Value, depth: usize) -> Result<bool, String> {
             }
             let (first, second) = (left.entries(), right.entries());
             left.is_nil() == right.is_nil()
-                && first.iter().map(|(key, _)| key).eq(second.iter().map(|(key, _)| key))
+                && first
+                    .iter()
+                    .map(|(key, _)| key)
+                    .eq(second.iter().map(|(key, _)| key))
                 && all_deep(
                     first.iter().map(|(_, value)| value),
                     second.iter().map(|(_, value)| value),

@@ -215,7 +215,11 @@ fn concat(call: &Call<'_>) -> Outcome {
         }
         any |= !all.is_empty();
     }
-    if any { call.any_list(all) } else { Ok(nil_list()) }
+    if any {
+        call.any_list(all)
+    } else {
+        Ok(nil_list())
+    }
 }
 
 /// The numbers from one up or down to another, as far as the step leads there.

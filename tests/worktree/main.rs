@@ -1,6 +1,21 @@
 //! The worktree adapter on real repositories.
 
-#![allow(clippy::unwrap_used, reason = "tests panic on purpose")]
+#![allow(
+    clippy::pedantic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    dead_code,
+    reason = "tests panic on purpose"
+)]
+
+#[path = "../git/product.rs"]
+mod product;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod commits;
+mod edits;
+mod stage;
 
 use std::ffi::OsString;
 use std::fs;
@@ -164,7 +179,7 @@ fn a_commit_holds_the_named_files_and_leaves_staged_ones_staged() {
     checkout.git(&["add", "staged.txt"]);
     checkout.write("a.yaml", "a: 2\n");
     let worktree = checkout.open();
-    worktree.check_commit().unwrap();
+    worktree.check_commit(&[]).unwrap();
     let id = worktree.commit(&commit_of(&["a.yaml"])).unwrap();
     assert_eq!(checkout.git(&["rev-parse", "HEAD"]).trim(), id);
     let shown = checkout.git(&["show", "--format=%an <%ae>|%cn|%B|", "--name-only", "HEAD"]);
@@ -202,7 +217,7 @@ fn unfinished_work_and_detached_heads_are_refused_by_name() {
     fs::write(checkout.path().join(".git/MERGE_HEAD"), "").unwrap();
     assert!(
         worktree
-            .check_commit()
+            .check_commit(&[])
             .unwrap_err()
             .to_string()
             .contains("a merge is in progress")
@@ -211,7 +226,7 @@ fn unfinished_work_and_detached_heads_are_refused_by_name() {
     checkout.git(&["checkout", "-q", "--detach"]);
     assert!(
         worktree
-            .check_commit()
+            .check_commit(&[])
             .unwrap_err()
             .to_string()
             .contains("HEAD is detached")
@@ -231,7 +246,7 @@ fn a_folder_outside_every_repository_can_be_edited_and_not_committed() {
     assert_eq!(worktree.head().unwrap(), Head::None);
     assert!(
         worktree
-            .check_commit()
+            .check_commit(&[])
             .unwrap_err()
             .to_string()
             .contains("not inside a Git repository")
