@@ -16,7 +16,7 @@ use crate::ops::{self, Apply, RunOptions, Scope, status};
 use crate::output::views::{ListOptions, Listing, render_list};
 use crate::output::{Format, JsonPath};
 
-/// Show image repositories, policies and automations with their status
+/// Show repositories, policies and automations with their status
 ///
 /// In a cluster the stored status is shown. With -f the objects come from files, and the status is
 /// what a reconcile would compute now: registries are scanned and repositories fetched, nothing is

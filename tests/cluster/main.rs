@@ -10,14 +10,22 @@
 mod kube;
 #[path = "../support/scripted.rs"]
 mod scripted;
+#[path = "../support/mod.rs"]
+mod support;
 
+mod ahead;
 mod connection;
+mod controller;
 mod login;
 mod reading;
+mod reconcile;
+mod request;
 mod rights;
+mod scene;
 mod sentences;
 mod trouble;
 mod versions;
+mod walk_through;
 mod watching;
 mod writing;
 
