@@ -251,7 +251,8 @@ fn wrong_command_lines(
         .map(|complaint| complaint.text.clone())
         .unwrap_or_default();
     let asks_for_help = oracle.has(&["--help", "-h"]);
-    if matches!(expected.stdout, Output::Help) && !asks_for_help {
+    let is_wrong_kind = oracle.verb() != "create" || oracle.words().len() > 2;
+    if matches!(expected.stdout, Output::Help) && !asks_for_help && is_wrong_kind {
         expected.expect_refusal(2, Vec::new());
         return Some(&["exit", "stdout"]);
     }
