@@ -15,6 +15,7 @@ use crate::yaml;
 /// Print objects as YAML, ready to be committed
 ///
 /// Keeps apiVersion, kind, the spec, and of the metadata name, namespace, labels and annotations.
+/// What a cluster adds by itself is left out.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # Every policy of a namespace

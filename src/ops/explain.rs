@@ -56,7 +56,7 @@ pub async fn explain(
         kinds: Kind::IMAGE.to_vec(),
         names: Vec::new(),
     };
-    let mut gathered = gather::gather(services.objects.as_ref(), scope, &targets).await?;
+    let mut gathered = gather::gather(services.objects.as_ref(), scope, &targets, false).await?;
     gather::add_suspended(services.objects.as_ref(), &mut gathered).await?;
     let focus = focus(target, &gathered)?;
     let repositories = scan_focus(services, &gathered, &focus).await;
@@ -260,8 +260,12 @@ async fn plan(
     }
     gathered.updates = doubled;
     let options = RunOptions::default();
+    let choices = updates::Choices {
+        policies: decided,
+        ahead: &[],
+    };
     let (outcomes, notes) =
-        updates::run_all(services, &options, &gathered, decided, &|_| true).await?;
+        updates::run_all(services, &options, &gathered, choices, &|_| true).await?;
     for (chain, pair) in chains.iter_mut().zip(outcomes.chunks(2)) {
         if let [own, whole_tree] = pair {
             fill(chain, own, whole_tree, focus);

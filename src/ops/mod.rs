@@ -6,6 +6,7 @@
 //! Refuses: to print, and to know which libraries stand behind the ports.
 
 mod access;
+mod agreement;
 mod checkout;
 mod declare;
 mod explain;
@@ -19,6 +20,9 @@ mod preview;
 mod push;
 mod race;
 mod ready;
+mod record;
+mod replaced;
+mod request;
 mod run;
 mod scan;
 mod signing;
@@ -35,7 +39,9 @@ pub use explain::{ExplainTarget, explain};
 pub use gather::{GatherError, Gathered, Scope, Targets};
 pub use message::check_message_template;
 pub use preview::{Preview, preview};
-pub use ready::{Readiness, WaitError, readiness, request, wait_ready};
+pub use ready::{Readiness, WaitError, readiness, wait_ready};
+pub use record::StatusMode;
+pub use request::{Answer, RequestOptions, Requested, request};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
 pub use tags::{ListedTags, TagsSubject, TagsTarget, find_subjects, list_tags};
 

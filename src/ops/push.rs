@@ -146,7 +146,7 @@ fn interrupted() -> Failure {
 
 /// What `--strict` makes of a warning.
 pub(super) fn strict_failure() -> Failure {
-    Failure::new(
+    Failure::local(
         "Failed",
         "warnings are failures with --strict; nothing was written",
     )

@@ -99,7 +99,7 @@ fn work(
             .flatten()
             .flat_map(|plan| &plan.notes)
             .any(|note| note.severity == Severity::Warning);
-    let strict = Failure::new(
+    let strict = Failure::local(
         "Failed",
         "warnings are failures with --strict; nothing was written",
     );

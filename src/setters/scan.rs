@@ -279,6 +279,7 @@ impl<'t> File<'t> {
                 marker.state = match other {
                     Lookup::NoDigest => MarkerState::NoDigest,
                     Lookup::Undecided => MarkerState::PolicyNotReady,
+                    Lookup::AheadOfCluster => MarkerState::AheadOfCluster,
                     Lookup::NotSelected => MarkerState::PolicyNotSelected,
                     Lookup::OtherNamespace => MarkerState::OtherNamespace,
                     Lookup::Unknown => MarkerState::UnknownPolicy,

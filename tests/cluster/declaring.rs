@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::kube::{Cluster, Profile, cluster};
-use super::program::{Answer, Program};
+use super::support::program::{Answer, Program};
 
 /// The program in a namespace of its own.
 struct Place {

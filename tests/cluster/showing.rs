@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use super::kube::{Cluster, Profile, cluster};
-use super::program::Program;
+use super::support::program::Program;
 
 /// Three policies, one repository and one automation with status, and the program as a reader.
 fn fixture(profile: Profile, version: &str) -> (&'static Cluster, String, Program) {

@@ -24,7 +24,7 @@ use crate::exit::Outcome;
 use crate::flags::{GoList, go_list};
 use crate::yaml;
 
-/// Declare an image repository, image policy or image update automation
+/// Declare an image repository, policy or update automation
 ///
 /// Checks the input and prints the object as YAML with --export, or declares its whole spec in the
 /// cluster. Spec fields that no flag names are removed from an object that exists.

@@ -16,7 +16,7 @@ use crate::output::views::{ListOptions, Listing, ListingError, render_list};
 use crate::output::{Format, JsonPath};
 use crate::selector::{Selector, StatusSelector};
 
-/// Show image repositories, policies and automations with their status
+/// Show repositories, policies and automations with their status
 ///
 /// In a cluster the stored status is shown. With -f the objects come from files, and the status is
 /// what a reconcile would compute now: registries are scanned and repositories fetched, nothing is
