@@ -135,7 +135,7 @@ impl UpdateArgs {
             "the author email is required (--author-email)",
         )?;
         let signing_key = self.signing_key()?;
-        checks::labels(&self.common.labels)?;
+        self.common.labels()?;
         let spec = ImageUpdateAutomationSpec {
             source_ref: SourceReference {
                 api_version: checks::text(self.git_repo_api_version.as_ref()),
