@@ -91,6 +91,7 @@ const AREAS: &[Area] = &[
     },
     Area {
         name: "template",
+        is_run: |_| true,
         run: template::run,
     },
 ];
