@@ -171,6 +171,14 @@ impl Context {
         Ok(self.live().clone())
     }
 
+    /// The cluster that a run writes statuses to: none when its objects come from files.
+    pub fn cluster_of(&self, flags: &ObjectFlags) -> Option<Arc<dyn Cluster>> {
+        (!flags.from_files()).then(|| {
+            let live: Arc<dyn Cluster> = self.live().clone();
+            live
+        })
+    }
+
     fn live(&self) -> &Arc<LiveCluster> {
         self.live
             .get_or_init(|| Arc::new(LiveCluster::new(self.connection_settings())))
@@ -278,6 +286,7 @@ impl Context {
         };
         Ok(Services {
             objects,
+            cluster: None,
             registry: Arc::new(self.registry(registry)),
             git: Arc::new(self.git(tree)),
             worktree,

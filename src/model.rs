@@ -16,7 +16,7 @@ use crate::policy::Selection;
 use crate::setters::{FileChanges, Marker};
 use crate::splice::Patch;
 
-pub use chain::{AutomationChain, ExplainReport, ExplainedMarker, PolicyChain};
+pub use chain::{AutomationChain, ExplainReport, ExplainedMarker, MarkerReason, PolicyChain};
 pub use tags::TagReport;
 
 /// How much a note weighs.
@@ -68,6 +68,9 @@ pub struct Failure {
     pub message: String,
     /// A mistake in the object: trying again will not help.
     pub stalled: bool,
+    /// It is about the person who runs this program (a missing right, `--strict`), not about the
+    /// object: the object's status does not learn of it.
+    pub local: bool,
     /// What to do next, if known.
     pub hint: Option<String>,
 }
@@ -79,7 +82,16 @@ impl Failure {
             reason,
             message: message.into(),
             stalled: false,
+            local: false,
             hint: None,
+        }
+    }
+
+    /// A failure of this run, not of the object.
+    pub fn local(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            local: true,
+            ..Self::new(reason, message)
         }
     }
 
@@ -307,6 +319,20 @@ impl UpdateOutcome {
     }
 }
 
+/// A policy whose choice the cluster's controllers have not made: a commit of it would be taken back
+/// by their next run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// The policy.
+    pub policy: NamespacedName,
+    /// What was chosen here.
+    pub selected: ImageRef,
+    /// What the controllers hold.
+    pub held: Option<ImageRef>,
+    /// Why they did not follow.
+    pub reason: String,
+}
+
 /// Everything one run looked at, in the order of dependence, each kind by namespace and name.
 #[derive(Clone, Debug, Default)]
 pub struct RunReport {
@@ -316,6 +342,8 @@ pub struct RunReport {
     pub policies: Vec<PolicyOutcome>,
     /// Automations.
     pub updates: Vec<UpdateOutcome>,
+    /// Policies whose markers were left because the cluster's controllers hold another choice.
+    pub ahead: Vec<Ahead>,
     /// Warnings and remarks that belong to no single object.
     pub notes: Vec<Note>,
 }

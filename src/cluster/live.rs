@@ -33,6 +33,8 @@ const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 /// A field that the server's version does not have is an error, not a silent loss.
 const STRICT: &[(&str, &str)] = &[("fieldValidation", "Strict")];
+/// Older versions have fewer fields in `status`; what they lack is dropped without a warning.
+const PRUNED: &[(&str, &str)] = &[("fieldValidation", "Ignore")];
 
 /// The cluster that the settings lead to. It belongs to the runtime on which it is first used.
 pub struct LiveCluster {
@@ -402,12 +404,12 @@ impl Cluster for LiveCluster {
         patch_kind: PatchKind,
         options: &WriteOptions,
     ) -> Result<Value, ObjectsError> {
-        let subresource = match patch_kind {
-            PatchKind::Merge => "",
-            PatchKind::Status => "/status",
+        let (subresource, further) = match patch_kind {
+            PatchKind::Merge => ("", [].as_slice()),
+            PatchKind::Status => ("/status", PRUNED),
         };
         self.write(kind, |version| {
-            let path = object(kind, version, key)? + subresource + &writing(options, &[]);
+            let path = object(kind, version, key)? + subresource + &writing(options, further);
             Ok(Request::with_body(
                 Method::PATCH,
                 path,

@@ -61,7 +61,9 @@ pub struct DiffArgs {
 
 /// Runs `diff`.
 pub fn run(args: &DiffArgs, context: &Context) -> Result<Outcome, CommandError> {
-    let services = context.services(context.objects(&args.objects)?, &args.registry, &args.tree)?;
+    let mut services =
+        context.services(context.objects(&args.objects)?, &args.registry, &args.tree)?;
+    services.cluster = context.cluster_of(&args.objects);
     let options = RunOptions {
         scope: Scope {
             namespace: context.namespace_scope(&args.objects, args.all_namespaces)?,
@@ -78,6 +80,7 @@ pub fn run(args: &DiffArgs, context: &Context) -> Result<Outcome, CommandError> 
         message_template: args.message_template.clone(),
         message_values: values(&args.values)?,
         keep_content: external_program(context).is_some(),
+        ..RunOptions::default()
     };
     let report = runtime::block_on(context, async { Ok(ops::run(&services, &options).await?) })?;
     finish(&report, context, args.message)

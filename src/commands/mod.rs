@@ -13,6 +13,7 @@ mod external_diff;
 pub mod get;
 mod kinds;
 pub mod reconcile;
+mod request;
 pub mod resume;
 mod runtime;
 mod selected;

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::{diff, kinds, runtime};
+use super::{diff, kinds, request, runtime};
 use crate::api::Kind;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
 use crate::flags::{ObjectFlags, RegistryFlags, TreeFlags};
-use crate::model::{Failure, Note, PolicyState, RepositoryState, RunReport, Severity, UpdateState};
-use crate::ops::{self, Apply, RunOptions, Scope, status};
+use crate::model::{
+    Ahead, Failure, Note, PolicyState, RepositoryState, RunReport, Severity, UpdateState,
+};
+use crate::ops::{self, Apply, RequestOptions, RunOptions, Scope, StatusMode, status};
 use crate::output::Format;
 use crate::output::views::{Statuses, run_json, run_lines};
 use crate::yaml;
@@ -20,8 +22,21 @@ use crate::yaml;
 ///
 /// 'repository' scans, 'policy' also chooses, 'update' also edits marked YAML, commits and pushes.
 /// Without a kind all automations run, with the policies and repositories that they need.
+///
+/// Objects of the cluster get the status that the controllers would write, unless a controller looks
+/// after them. Where the controllers run as well they are asked to scan first, and a tag that they do
+/// not agree to is not written: their next run would take it back.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  # Run the automations of the namespace: scan, choose, fetch, edit, commit, push
+  kubectl imageupdate reconcile -n flux-system
+
+  # Run an automation that is suspended in the cluster, by hand
+  kubectl imageupdate reconcile update flux-system --include-suspended
+
+  # Let the controllers do it, and wait for them
+  kubectl imageupdate reconcile update flux-system --request
+
   # Run the automations in these files: fetch, edit, commit, push
   kubectl imageupdate reconcile -f clusters/my-cluster -R
 
@@ -55,6 +70,18 @@ pub struct ReconcileArgs {
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<String>,
 
+    /// Ask the controllers to reconcile instead, and wait for them
+    #[arg(long, conflicts_with_all = ["filename", "worktree", "dry_run", "status", "ahead_of_cluster"])]
+    request: bool,
+
+    /// Whose status to write: of objects that no controller looks after (auto), always, or never
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    status: WriteStatus,
+
+    /// Write also what the cluster's controllers hold another tag for and would take back
+    #[arg(long)]
+    ahead_of_cluster: bool,
+
     #[command(flatten)]
     objects: ObjectFlags,
 
@@ -63,6 +90,24 @@ pub struct ReconcileArgs {
 
     #[command(flatten)]
     tree: TreeFlags,
+}
+
+/// `--status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WriteStatus {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<WriteStatus> for StatusMode {
+    fn from(when: WriteStatus) -> Self {
+        match when {
+            WriteStatus::Auto => Self::Auto,
+            WriteStatus::Always => Self::Always,
+            WriteStatus::Never => Self::Never,
+        }
+    }
 }
 
 /// Runs `reconcile`.
@@ -79,16 +124,29 @@ pub fn run(args: &ReconcileArgs, context: &Context) -> Result<Outcome, CommandEr
             .map_err(|error| CommandError::usage(error.to_string()))?,
     };
     let dry_run = dry_run(args.dry_run.as_deref())?;
-    let services = context.services(context.objects(&args.objects)?, &args.registry, &args.tree)?;
+    let mut services =
+        context.services(context.objects(&args.objects)?, &args.registry, &args.tree)?;
+    services.cluster = context.cluster_of(&args.objects);
+    let scope = Scope {
+        namespace: context.namespace_scope(&args.objects, args.all_namespaces)?,
+        labels: None,
+    };
+    if args.request {
+        let options = RequestOptions {
+            scope,
+            targets: named.targets(),
+            timeout: context.timeout(),
+        };
+        return request::run(&services, &options, format, context);
+    }
     let options = RunOptions {
-        scope: Scope {
-            namespace: context.namespace_scope(&args.objects, args.all_namespaces)?,
-            labels: None,
-        },
+        scope,
         targets: named.targets(),
         apply: if dry_run { Apply::Nothing } else { apply(args) },
         include_suspended: args.tree.include_suspended,
         strict: args.tree.strict,
+        status: args.status.into(),
+        ahead_of_cluster: args.ahead_of_cluster,
         timeout: context.timeout(),
         keep_content: dry_run && diff::external_program(context).is_some(),
         ..RunOptions::default()
@@ -199,14 +257,23 @@ pub(super) fn show_failures(context: &Context, report: &RunReport) -> Result<(),
             ));
         }
     }
+    for ahead in &report.ahead {
+        show_ahead(context, ahead);
+    }
     for (object, failure) in &failures {
         let text = format!("{object}: {} ({})", failure.message, failure.reason);
         context.ui().error("error:", &text, &[]);
-        if let Some(hint) = &failure.hint {
+        // What a policy needs from its repository has been said when the repository failed too.
+        let repeats = |hint: &String| {
+            failures
+                .iter()
+                .any(|(_, other)| hint.contains(other.message.as_str()))
+        };
+        if let Some(hint) = failure.hint.as_ref().filter(|hint| !repeats(hint)) {
             context.ui().hint(hint);
         }
     }
-    if failures.is_empty() {
+    if failures.is_empty() && report.ahead.is_empty() {
         Ok(())
     } else if context.cancellation().is_cancelled() {
         Err(CommandError::interrupted(done_so_far(report)))
@@ -244,4 +311,22 @@ fn show_server_messages(context: &Context, report: &RunReport) {
             shown.push(&applied.messages);
         }
     }
+}
+
+/// A policy whose markers were left to the cluster's controllers.
+fn show_ahead(context: &Context, ahead: &Ahead) {
+    let held = match &ahead.held {
+        Some(held) => format!("the cluster's controllers hold {held}"),
+        None => "the cluster's controllers hold no image yet".to_owned(),
+    };
+    let text = format!(
+        "image policy {}: {} is selected here and {held}; {}, so its markers are left \
+         (ahead-of-cluster)",
+        ahead.policy, ahead.selected, ahead.reason
+    );
+    context.ui().error("error:", &text, &[]);
+    context.ui().hint(
+        "their next run would take the commit back; suspend the automation first, or write all the \
+         same with --ahead-of-cluster",
+    );
 }

@@ -1,11 +1,13 @@
 //! `resume`.
 
+use std::time::Instant;
+
 use clap::Args;
 use futures::future::join_all;
 use serde_json::json;
 
 use super::runtime;
-use super::selected::{Failures, SelectedArgs, result_name};
+use super::selected::{Failures, SelectedArgs, refused, result_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
@@ -38,40 +40,44 @@ pub struct ResumeArgs {
 
 /// Runs `resume`.
 pub fn run(args: &ResumeArgs, context: &Context) -> Result<Outcome, CommandError> {
+    let selected = args.selected.read(context, "resume")?;
+    let kind = selected.kind;
     let cluster = context.cluster()?;
+    let begun = Instant::now();
     runtime::block_on(context, async {
-        let selected = args
-            .selected
-            .select(cluster.as_ref(), context, "resume")
-            .await?;
-        let kind = selected.kind;
         let options = WriteOptions {
             field_manager: FIELD_MANAGER.to_owned(),
             dry_run: false,
         };
         let mut failures = Failures::new(context);
         let mut resumed: Vec<NamespacedName> = Vec::new();
-        for key in selected.keys {
-            let patch = json!({"spec": {"suspend": null}});
-            match cluster
-                .patch(kind, &key, &patch, PatchKind::Merge, &options)
-                .await
-            {
-                Ok(_) => {
-                    context
-                        .ui()
-                        .print(&format!("{} resumed\n", result_name(kind, &key)));
-                    resumed.push(key);
+        runtime::within(context, async {
+            for key in selected.keys(cluster.as_ref(), context).await? {
+                let patch = json!({"spec": {"suspend": null}});
+                match cluster
+                    .patch(kind, &key, &patch, PatchKind::Merge, &options)
+                    .await
+                {
+                    Ok(_) => {
+                        context
+                            .ui()
+                            .print(&format!("{} resumed\n", result_name(kind, &key)));
+                        resumed.push(key);
+                    }
+                    Err(error) => failures.add(&refused(kind, &key, error)),
                 }
-                Err(error) => failures.add(&error.into()),
             }
-        }
+            Ok(())
+        })
+        .await?;
         if args.wait {
+            let limit = context.timeout().saturating_sub(begun.elapsed());
             let waits = resumed.iter().map(|key| {
                 let cluster = cluster.as_ref();
-                async move { (key, wait_ready(cluster, kind, key, context.timeout()).await) }
+                async move { (key, wait_ready(cluster, kind, key, limit).await) }
             });
-            for (key, result) in join_all(waits).await {
+            let waits = async { Ok(join_all(waits).await) };
+            for (key, result) in runtime::unless_interrupted(context, waits).await? {
                 let name = result_name(kind, key);
                 match result {
                     Ok(message) => context.ui().print(&format!("{name} ready: {message}\n")),

@@ -6,11 +6,14 @@ use std::time::Duration;
 use futures::FutureExt as _;
 
 use crate::context::Context;
+use crate::duration::GoDuration;
 use crate::error::CommandError;
 use crate::ops::{GatherError, OpsError};
 
 /// How long work that was told to stop may take to come to a safe point.
 const GRACE: Duration = Duration::from_secs(10);
+/// How often work that waits for something else looks for an interrupt.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Runs a future to its end. The first Ctrl-C raises the cancellation flag, so that the work stops
 /// at the next safe point; the second one, or a work that does not stop, ends the wait.
@@ -44,6 +47,52 @@ pub(super) fn block_on<T>(
     // Blocking threads that still wait for a server must not hold the process.
     runtime.shutdown_background();
     result
+}
+
+/// Like [`block_on`], for work on the cluster alone: the limit of the whole operation counts, and an
+/// interrupt ends it at once, since every request is whole or did not happen.
+pub(super) fn block_on_within<T>(
+    context: &Context,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    block_on(context, within(context, future))
+}
+
+/// Work on the cluster, limited by `--timeout` and ended by an interrupt.
+pub(super) async fn within<T>(
+    context: &Context,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let limit = context.timeout();
+    let limited = async {
+        tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
+            let limit = GoDuration::from_std(limit);
+            Err(CommandError::failed(format!(
+                "context deadline exceeded: --timeout is {limit}"
+            )))
+        })
+    };
+    unless_interrupted(context, limited).await
+}
+
+/// Work that knows its own limit, ended by an interrupt.
+pub(super) async fn unless_interrupted<T>(
+    context: &Context,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    tokio::select! {
+        ended = future => ended,
+        () = cancelled(context) => Err(CommandError::interrupted(
+            "interrupted; what was done is printed above, and one request may have been under way",
+        )),
+    }
+}
+
+/// Ends when the user interrupts.
+async fn cancelled(context: &Context) {
+    while !context.cancellation().is_cancelled() {
+        tokio::time::sleep(POLL).await;
+    }
 }
 
 /// Runs a future that waits for nothing outside of this process, such as reading objects from files,

@@ -5,6 +5,7 @@
 
 use super::group::Group;
 use super::plan::{self, Overlay};
+use super::replaced;
 use super::run::Services;
 use crate::key::TreePath;
 use crate::model::{Failure, Plan};
@@ -53,6 +54,8 @@ pub(super) fn fetch_and_plan(
         }
         plans.push(plan);
     }
+    let done = plans.iter_mut().flatten();
+    replaced::skip_if_equal(services, group, &*snapshot, &overlay, done);
     Ok(Planned {
         revision: snapshot.checkout().to_string(),
         snapshot,

@@ -48,10 +48,14 @@ pub struct Gathered {
     pub updates: Vec<ImageUpdateAutomation>,
     /// Keys of policies per automation, or the selector's error.
     pub selected: BTreeMap<NamespacedName, Result<Vec<NamespacedName>, String>>,
-    /// Labels of namespaces, as far as needed.
-    pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    /// Repositories that policies name and that the API server did not show, with what it said.
+    pub unread: BTreeMap<NamespacedName, String>,
+    /// Labels of namespaces, as far as needed, or what the API server said.
+    pub namespaces: BTreeMap<String, Result<BTreeMap<String, String>, String>>,
     /// Keys of objects that were asked for by kind or name, for `get`.
     pub wanted: BTreeSet<(Kind, NamespacedName)>,
+    /// Of these, the ones that run although they are suspended.
+    pub on_demand: BTreeSet<(Kind, NamespacedName)>,
 }
 
 /// Why the objects of a run could not be read.
@@ -74,11 +78,24 @@ pub enum GatherError {
     NotFound(Vec<String>),
 }
 
-/// Reads everything that `targets` need.
+/// Reads everything that a run of `targets` needs.
 pub(super) async fn gather(
     objects: &dyn Objects,
     scope: &Scope,
     targets: &Targets,
+    include_suspended: bool,
+) -> Result<Gathered, GatherError> {
+    let mut gathered = needed(objects, scope, targets, include_suspended).await?;
+    add_namespaces(objects, &mut gathered).await?;
+    Ok(gathered)
+}
+
+/// The `targets` and the image objects that they need. Named ones may run although suspended.
+pub(super) async fn needed(
+    objects: &dyn Objects,
+    scope: &Scope,
+    targets: &Targets,
+    include_suspended: bool,
 ) -> Result<Gathered, GatherError> {
     let mut gathered = Gathered::default();
     let mut missing = Vec::new();
@@ -111,9 +128,24 @@ pub(super) async fn gather(
     if !missing.is_empty() {
         return Err(GatherError::NotFound(missing));
     }
-    select_policies(objects, &mut gathered, &|update| !update.spec.suspend).await?;
-    add_repositories(objects, &mut gathered, &|policy| !policy.spec.suspend).await?;
-    add_namespaces(objects, &mut gathered).await?;
+    if include_suspended && !targets.names.is_empty() {
+        gathered.on_demand.clone_from(&gathered.wanted);
+    }
+    let on_demand = gathered.on_demand.clone();
+    let runs = |kind: Kind, key: NamespacedName, suspended: bool| {
+        !suspended || on_demand.contains(&(kind, key))
+    };
+    let updates = |update: &ImageUpdateAutomation| {
+        runs(
+            Kind::ImageUpdateAutomation,
+            update.key(),
+            update.spec.suspend,
+        )
+    };
+    let policies =
+        |policy: &ImagePolicy| runs(Kind::ImagePolicy, policy.key(), policy.spec.suspend);
+    select_policies(objects, &mut gathered, &updates).await?;
+    add_repositories(objects, &mut gathered, &policies).await?;
     Ok(gathered)
 }
 
@@ -278,17 +310,23 @@ async fn add_repositories(
         .map(ImagePolicy::repository_key)
         .filter(|key| !gathered.repositories.contains_key(key))
         .collect();
-    let found: Vec<(NamespacedName, Option<serde_json::Value>)> = stream::iter(needed)
+    let found: Vec<(NamespacedName, Result<_, String>)> = stream::iter(needed)
         .map(|key| async move {
-            let value = objects.get(Kind::ImageRepository, &key).await?;
-            Ok::<_, ObjectsError>((key, value))
+            let answer = or_refusal(objects.get(Kind::ImageRepository, &key).await)?;
+            Ok::<_, ObjectsError>((key, answer))
         })
         .buffered(PARALLEL_READS)
         .try_collect()
         .await?;
-    for (key, value) in found {
-        if let Some(value) = value {
-            gathered.repositories.insert(key, read(objects, &value)?);
+    for (key, answer) in found {
+        match answer {
+            Ok(Some(value)) => {
+                gathered.repositories.insert(key, read(objects, &value)?);
+            }
+            Ok(None) => {}
+            Err(refusal) => {
+                gathered.unread.insert(key, refusal);
+            }
         }
     }
     Ok(())
@@ -301,17 +339,33 @@ async fn add_namespaces(objects: &dyn Objects, gathered: &mut Gathered) -> Resul
         .values()
         .filter(|policy| {
             let key = policy.repository_key();
-            key.namespace != policy.metadata.namespace && gathered.repositories.contains_key(&key)
+            // Without `accessFrom` nobody has access, whatever the labels.
+            let asks = |repository: &ImageRepository| repository.spec.access_from.is_some();
+            key.namespace != policy.metadata.namespace
+                && gathered.repositories.get(&key).is_some_and(asks)
         })
         .map(|policy| policy.metadata.namespace.clone())
         .collect();
     for namespace in needed {
         let key = NamespacedName::new("", &namespace);
-        let labels = match objects.get(Kind::Namespace, &key).await? {
-            Some(value) => read::<Namespace>(objects, &value)?.metadata.labels,
-            None => BTreeMap::new(),
+        let labels = match or_refusal(objects.get(Kind::Namespace, &key).await)? {
+            Ok(Some(value)) => Ok(read::<Namespace>(objects, &value)?.metadata.labels),
+            Ok(None) => Ok(BTreeMap::new()),
+            Err(refusal) => Err(refusal),
         };
         gathered.namespaces.insert(namespace, labels);
     }
     Ok(())
+}
+
+/// A right that is missing, or a kind that the cluster does not have, concerns what needs it; the
+/// rest of the run goes on. Anything else ends the run.
+fn or_refusal<T>(answer: Result<T, ObjectsError>) -> Result<Result<T, String>, ObjectsError> {
+    match answer {
+        Ok(value) => Ok(Ok(value)),
+        Err(error @ (ObjectsError::Answer { code: 403, .. } | ObjectsError::NoKind(_))) => {
+            Ok(Err(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
 }

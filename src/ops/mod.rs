@@ -6,6 +6,7 @@
 //! Refuses: to print, and to know which libraries stand behind the ports.
 
 mod access;
+mod agreement;
 mod checkout;
 mod declare;
 mod excerpt;
@@ -16,9 +17,13 @@ mod login;
 mod message;
 mod plan;
 mod policies;
+mod preview;
 mod push;
 mod race;
 mod ready;
+mod record;
+mod replaced;
+mod request;
 mod run;
 mod scan;
 mod signing;
@@ -34,7 +39,10 @@ pub use declare::{
 pub use explain::{ExplainTarget, explain};
 pub use gather::{GatherError, Gathered, Scope, Targets};
 pub use message::check_message_template;
-pub use ready::{Readiness, WaitError, readiness, request, wait_ready};
+pub use preview::{Preview, preview};
+pub use ready::{Readiness, WaitError, readiness, wait_ready};
+pub use record::StatusMode;
+pub use request::{Answer, RequestOptions, Requested, request};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
 pub use tags::{ListedTags, TagsSubject, TagsTarget, find_subjects, list_tags};
 

@@ -26,8 +26,18 @@ impl Overlay {
         }
     }
 
+    /// Whether nothing was changed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The changed files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &TreePath> {
+        self.0.keys()
+    }
+
     /// The content of a file after the changes, from that in the tree.
-    fn see(&self, path: &TreePath, content: Vec<u8>) -> Vec<u8> {
+    pub(super) fn see(&self, path: &TreePath, content: Vec<u8>) -> Vec<u8> {
         let patches = self.0.get(path).into_iter().flatten();
         patches.fold(content, |content, patch| {
             // A file that changed meanwhile is found out when the first patch is to be written.

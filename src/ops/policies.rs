@@ -196,6 +196,12 @@ pub(super) fn repository<'g>(
 ) -> Result<&'g ImageRepository, Failure> {
     const PREFIX: &str = "failed to get the referred ImageRepository: ";
     let key = policy.repository_key();
+    if let Some(refusal) = gathered.unread.get(&key) {
+        return Err(Failure::local(
+            "DependencyNotReady",
+            format!("{PREFIX}{refusal}"),
+        ));
+    }
     let repository = gathered.repositories.get(&key).ok_or_else(|| {
         Failure::new(
             "DependencyNotReady",
@@ -206,11 +212,14 @@ pub(super) fn repository<'g>(
             ),
         )
     })?;
-    let empty = BTreeMap::new();
-    let labels = gathered
-        .namespaces
-        .get(&policy.metadata.namespace)
-        .unwrap_or(&empty);
+    let none = BTreeMap::new();
+    let labels = match gathered.namespaces.get(&policy.metadata.namespace) {
+        Some(Ok(labels)) => labels,
+        Some(Err(refusal)) => {
+            return Err(Failure::local("AccessDenied", format!("{PREFIX}{refusal}")));
+        }
+        None => &none,
+    };
     match access::denied(repository, &policy.key(), labels) {
         Some(denied) => Err(Failure::new("AccessDenied", format!("{PREFIX}{denied}"))),
         None => Ok(repository),
@@ -242,9 +251,10 @@ fn tags<'r>(
             Err(no_tags(format!("image repository {key} has no tags")))
         }
         Some(RepositoryState::Scanned(scan)) => Ok(scan),
-        Some(RepositoryState::Failed(_)) => Err(no_tags(format!(
-            "image repository {key} could not be scanned"
-        ))),
+        Some(RepositoryState::Failed(failure)) => Err(Failure {
+            local: failure.local,
+            ..no_tags(format!("image repository {key} could not be scanned"))
+        }),
         Some(RepositoryState::Suspended) => Err(no_tags(format!(
             "image repository {key} is suspended, so it offers no tags"
         ))),
@@ -285,7 +295,10 @@ async fn with_digest(
     };
     let prepared = scan::prepare(services, repository)
         .await
-        .map_err(|failure| failed(failure.message))?;
+        .map_err(|failure| Failure {
+            local: failure.local,
+            ..failed(failure.message)
+        })?;
     let mut request = prepared.request;
     // The controller does not hand spec.insecure on to this request; same answers as the
     // controllers means the same here.

@@ -139,7 +139,7 @@ pub(super) fn apply_group(
 
 /// Ctrl-C came before the push.
 fn interrupted() -> Failure {
-    Failure::new(
+    Failure::local(
         "GitOperationFailed",
         "failed to update source: interrupted; nothing was pushed",
     )
@@ -147,7 +147,7 @@ fn interrupted() -> Failure {
 
 /// What `--strict` makes of a warning.
 pub(super) fn strict_failure() -> Failure {
-    Failure::new(
+    Failure::local(
         "Failed",
         "warnings are failures with --strict; nothing was written",
     )

@@ -6,14 +6,12 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use thiserror::Error;
 
-use super::declare::FIELD_MANAGER;
-use super::status::REQUESTED_AT;
 use crate::api::Kind;
 use crate::key::NamespacedName;
-use crate::ports::{Cluster, ObjectChange, ObjectScope, ObjectsError, PatchKind, WriteOptions};
+use crate::ports::{Cluster, ObjectChange, ObjectScope, ObjectsError};
 
 /// How far an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,44 +110,23 @@ pub async fn wait_ready(
     key: &NamespacedName,
     limit: Duration,
 ) -> Result<String, WaitError> {
-    let (_, message) = wait(cluster, kind, key, limit, &|_| true).await?;
-    Ok(message)
+    wait(cluster, kind, key, limit, &readiness).await
 }
 
-/// Asks the controller to reconcile the object now, and waits until it did. Returns the object.
-pub async fn request(
-    cluster: &dyn Cluster,
-    kind: Kind,
-    key: &NamespacedName,
-    now: &str,
-    limit: Duration,
-) -> Result<Value, WaitError> {
-    let patch = json!({"metadata": {"annotations": {REQUESTED_AT: now}}});
-    let options = WriteOptions {
-        field_manager: FIELD_MANAGER.to_owned(),
-        dry_run: false,
-    };
-    cluster
-        .patch(kind, key, &patch, PatchKind::Merge, &options)
-        .await?;
-    let handled = |object: &Value| object["status"]["lastHandledReconcileAt"].as_str() == Some(now);
-    let (object, _) = wait(cluster, kind, key, limit, &handled).await?;
-    Ok(object)
-}
-
-async fn wait(
+/// Watches the object until the verdict on it is not to wait; returns the Ready message.
+pub(super) async fn wait(
     cluster: &dyn Cluster,
     kind: Kind,
     key: &NamespacedName,
     limit: Duration,
-    counts: &(dyn Fn(&Value) -> bool + Sync),
-) -> Result<(Value, String), WaitError> {
+    verdict: &(dyn Fn(&Value) -> Readiness + Sync),
+) -> Result<String, WaitError> {
     let scope = ObjectScope {
         namespace: Some(key.namespace.clone()),
         labels: None,
         fields: Some(format!("metadata.name={}", key.name)),
     };
-    let mut ended: Option<Result<(Value, String), WaitError>> = None;
+    let mut ended: Option<Result<String, WaitError>> = None;
     let mut last_message = String::new();
     let watched = {
         let mut visit = |change: ObjectChange| match change {
@@ -158,18 +135,16 @@ async fn wait(
                 ControlFlow::Break(())
             }
             ObjectChange::Added(object) | ObjectChange::Modified(object) => {
-                match readiness(&object) {
-                    Readiness::Ready(message) if counts(&object) => {
-                        ended = Some(Ok((object, message)));
+                match verdict(&object) {
+                    Readiness::Ready(message) => {
+                        ended = Some(Ok(message));
                         ControlFlow::Break(())
                     }
-                    Readiness::Failed(message) if counts(&object) => {
+                    Readiness::Failed(message) => {
                         ended = Some(Err(WaitError::Failed(message)));
                         ControlFlow::Break(())
                     }
-                    Readiness::Ready(message)
-                    | Readiness::Waiting(message)
-                    | Readiness::Failed(message) => {
+                    Readiness::Waiting(message) => {
                         last_message = message;
                         ControlFlow::Continue(())
                     }
@@ -190,6 +165,8 @@ async fn wait(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn object(status: Value) -> Value {

@@ -2,22 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::gather::{self, GatherError, Scope, Targets};
-use super::{policies, scan, updates};
+use super::record::{self, StatusMode};
+use super::status::rfc3339;
+use super::updates::Choices;
+use super::{agreement, policies, scan, updates};
 use crate::api::{ImageRepository, Kind};
 use crate::key::NamespacedName;
 use crate::model::{RepositoryOutcome, RunReport};
-use crate::ports::{Cancellation, Clock, GitHost, Objects, Progress, Registry, Worktree};
+use crate::ports::{Cancellation, Clock, Cluster, GitHost, Objects, Progress, Registry, Worktree};
 
 /// Everything a run reaches the world through.
 #[derive(Clone)]
 pub struct Services {
     /// Objects.
     pub objects: Arc<dyn Objects>,
+    /// The cluster that the objects are in; none when they come from files.
+    pub cluster: Option<Arc<dyn Cluster>>,
     /// Registries.
     pub registry: Arc<dyn Registry>,
     /// Git servers.
@@ -59,7 +64,11 @@ pub struct RunOptions {
     pub include_suspended: bool,
     /// A warning is a failure, before anything is written.
     pub strict: bool,
-    /// Limit for repeating a lost push race.
+    /// Whose status is written.
+    pub status: StatusMode,
+    /// Write also what the cluster's controllers would take back.
+    pub ahead_of_cluster: bool,
+    /// Limit for waiting for controllers, and for repeating a lost push race.
     pub timeout: Duration,
     /// Message template in place of the automation's.
     pub message_template: Option<String>,
@@ -92,16 +101,19 @@ pub enum OpsError {
     Worker(String),
 }
 
-/// Runs: gather, scan, choose, and for automations plan and perhaps apply.
+/// Runs: gather, scan, choose, for automations plan and perhaps apply, and write the statuses.
 pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport, OpsError> {
-    let gathered =
-        gather::gather(services.objects.as_ref(), &options.scope, &options.targets).await?;
+    let begin = Instant::now();
+    let gathered = gather::gather(
+        services.objects.as_ref(),
+        &options.scope,
+        &options.targets,
+        options.include_suspended,
+    )
+    .await?;
     refuse_named_suspended(options, &gathered)?;
-    let named = |kind: Kind, key: &NamespacedName| {
-        options.include_suspended
-            && !options.targets.names.is_empty()
-            && gathered.wanted.contains(&(kind, key.clone()))
-    };
+    let named =
+        |kind: Kind, key: &NamespacedName| gathered.on_demand.contains(&(kind, key.clone()));
     let wanted: Vec<ImageRepository> = gathered.repositories.values().cloned().collect();
     let include = |key: &NamespacedName| named(Kind::ImageRepository, key);
     let repositories: BTreeMap<NamespacedName, RepositoryOutcome> =
@@ -114,15 +126,40 @@ pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport,
     let include = |key: &NamespacedName| named(Kind::ImagePolicy, key);
     let decided = policies::decide_all(services, &gathered, &repositories, &include).await;
     stop_if_cancelled(services, "nothing was written")?;
+    let limit = options.timeout.saturating_sub(begin.elapsed());
+    let (ahead, mut notes) =
+        agreement::agree(services, options, &gathered, &decided, limit).await?;
     let include = |key: &NamespacedName| named(Kind::ImageUpdateAutomation, key);
-    let (updates, notes) =
-        updates::run_all(services, options, &gathered, &decided, &include).await?;
-    Ok(RunReport {
+    let choices = Choices {
+        policies: &decided,
+        ahead: &ahead,
+    };
+    let (updates, update_notes) =
+        updates::run_all(services, options, &gathered, choices, &include).await?;
+    notes.extend(update_notes);
+    let mut report = RunReport {
         repositories: repositories.into_values().collect(),
         policies: decided,
         updates,
+        ahead,
         notes,
-    })
+    };
+    write_statuses(services, options, &mut report).await;
+    Ok(report)
+}
+
+/// The last step, and not undone by Ctrl-C: what was pushed is worth being told.
+async fn write_statuses(services: &Services, options: &RunOptions, report: &mut RunReport) {
+    let Some(cluster) = &services.cluster else {
+        return;
+    };
+    if options.apply == Apply::Nothing || record::refused_by_strict(report, options.strict) {
+        return;
+    }
+    let now = rfc3339(services.clock.now());
+    let in_worktree = services.worktree.is_some();
+    let notes = record::record(cluster.as_ref(), report, options.status, in_worktree, &now).await;
+    report.notes.extend(notes);
 }
 
 /// A suspended object that was named is an error: the safest mode is a choice, not an accident.
@@ -136,6 +173,11 @@ fn refuse_named_suspended(
     {
         return Ok(());
     }
+    refuse_suspended(gathered)
+}
+
+/// Objects that were asked for by name and are suspended.
+pub(super) fn refuse_suspended(gathered: &gather::Gathered) -> Result<(), OpsError> {
     let repositories = gathered
         .repositories
         .values()

@@ -108,11 +108,9 @@ pub(super) async fn prepare(
         .map_err(|error| Failure::stalled("ImageURLInvalid", error.to_string()))?;
     let login = login::for_registry(services.objects.as_ref(), repository, provider)
         .await
-        .map_err(|message| {
-            Failure::new(
-                "AuthenticationFailed",
-                format!("failed to configure authentication options: {message}"),
-            )
+        .map_err(|refusal| {
+            let prefix = "failed to configure authentication options: ";
+            refusal.into_failure("AuthenticationFailed", prefix)
         })?;
     Ok(Prepared {
         request: ScanRequest {

@@ -65,7 +65,7 @@ pub async fn find_subjects(
             kinds: vec![kind],
             names,
         };
-        let mut gathered = gather::gather(objects, scope, &targets).await?;
+        let mut gathered = gather::gather(objects, scope, &targets, false).await?;
         gather::add_suspended(objects, &mut gathered).await?;
         Ok::<Gathered, GatherError>(gathered)
     };

@@ -13,19 +13,36 @@ use super::status::rfc3339;
 use super::{login, message, push, source, worktree};
 use crate::api::{GitRepository, ImageUpdateAutomation, Kind, ReadObject};
 use crate::key::{NamespacedName, TreePath};
-use crate::model::{Failure, Note, PolicyOutcome, Severity, UpdateOutcome, UpdateState};
+use crate::model::{Ahead, Failure, Note, PolicyOutcome, Severity, UpdateOutcome, UpdateState};
 use crate::ports::GitSource;
 use crate::setters::{SetterPolicy, SetterState, SetterTable};
 
 /// Repositories fetched at once.
 const PARALLEL_FETCHES: usize = 4;
 
+/// What was decided about the policies of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Choices<'r> {
+    /// Every policy.
+    pub(super) policies: &'r [PolicyOutcome],
+    /// Those whose choice the cluster's controllers would take back.
+    pub(super) ahead: &'r [Ahead],
+}
+
+impl Choices<'_> {
+    /// Whether an automation must leave a policy's markers. Nobody takes back what a suspended one
+    /// writes.
+    fn held_back(self, update: &ImageUpdateAutomation, policy: &NamespacedName) -> bool {
+        !update.spec.suspend && self.ahead.iter().any(|ahead| ahead.policy == *policy)
+    }
+}
+
 /// Runs every gathered automation. Outcomes keep the order of the objects.
 pub(super) async fn run_all(
     services: &Services,
     options: &RunOptions,
     gathered: &Gathered,
-    policies: &[PolicyOutcome],
+    choices: Choices<'_>,
     include_suspended: &dyn Fn(&NamespacedName) -> bool,
 ) -> Result<(Vec<UpdateOutcome>, Vec<Note>), OpsError> {
     let started = rfc3339(services.clock.now());
@@ -38,7 +55,7 @@ pub(super) async fn run_all(
             states.push(Some(UpdateState::Suspended));
             continue;
         }
-        match prepare(services, options, gathered, policies, update, index).await {
+        match prepare(services, options, gathered, choices, update, index).await {
             Ok((reached, job)) => {
                 observed[index].clone_from(&job.observed);
                 states.push(None);
@@ -55,11 +72,11 @@ pub(super) async fn run_all(
     let finished = if let Some(worktree) = &services.worktree {
         let jobs = jobs.into_iter().map(|(_, job)| job).collect();
         let (finished, worktree_notes) =
-            worktree::run(services, worktree, options, jobs, policies).await?;
+            worktree::run(services, worktree, options, jobs, choices.policies).await?;
         notes.extend(worktree_notes);
         finished
     } else {
-        remote(services, options, jobs, policies).await?
+        remote(services, options, jobs, choices.policies).await?
     };
     for (index, state) in finished {
         states[index] = Some(state);
@@ -72,7 +89,7 @@ pub(super) async fn run_all(
         .map(|((object, state), observed)| UpdateOutcome {
             object: object.clone(),
             state: state.unwrap_or_else(|| UpdateState::Failed {
-                failure: Failure::new("Failed", "the run ended before this automation"),
+                failure: Failure::local("Failed", "the run ended before this automation"),
                 plan: None,
             }),
             observed,
@@ -93,7 +110,7 @@ async fn prepare(
     services: &Services,
     options: &RunOptions,
     gathered: &Gathered,
-    policies: &[PolicyOutcome],
+    choices: Choices<'_>,
     update: &ImageUpdateAutomation,
     index: usize,
 ) -> Result<(Option<Reached>, Job), Failure> {
@@ -126,12 +143,12 @@ async fn prepare(
             .get_or_insert_default()
             .extend(options.message_values.clone());
     }
-    let setters = setter_table(&update.metadata.namespace, selected, policies);
+    let setters = setter_table(update, selected, choices);
     let job = Job {
         index,
         object: update.clone(),
         signer,
-        observed: setters_observed(selected, policies),
+        observed: setters_observed(update, selected, choices),
         setters,
         template,
         values,
@@ -162,7 +179,10 @@ async fn reach(
         .objects
         .get(Kind::GitRepository, &key)
         .await
-        .map_err(|error| fail(format!("failed to get referenced git repository: {error}")))?
+        .map_err(|error| Failure {
+            local: true,
+            ..fail(format!("failed to get referenced git repository: {error}"))
+        })?
         .ok_or_else(|| {
             fail(format!(
                 "referenced git repository does not exist: \
@@ -193,16 +213,19 @@ async fn reach(
 
 /// What every policy of the run means to markers of one automation.
 fn setter_table(
-    namespace: &str,
+    update: &ImageUpdateAutomation,
     selected: &[NamespacedName],
-    policies: &[PolicyOutcome],
+    choices: Choices<'_>,
 ) -> SetterTable {
-    let entries = policies.iter().map(|policy| {
+    let namespace = &update.metadata.namespace;
+    let entries = choices.policies.iter().map(|policy| {
         let key = policy.object.key();
-        let state = if key.namespace != namespace {
+        let state = if key.namespace != *namespace {
             SetterState::OtherNamespace
         } else if !selected.contains(&key) {
             SetterState::NotSelected
+        } else if choices.held_back(update, &key) {
+            SetterState::AheadOfCluster
         } else {
             match policy.image() {
                 Some(image) => SetterState::Ready {
@@ -223,12 +246,16 @@ fn setter_table(
 }
 
 fn setters_observed(
+    update: &ImageUpdateAutomation,
     selected: &[NamespacedName],
-    policies: &[PolicyOutcome],
+    choices: Choices<'_>,
 ) -> Vec<(String, crate::api::ImageRef)> {
-    policies
+    let looked_at =
+        |key: &NamespacedName| selected.contains(key) && !choices.held_back(update, key);
+    choices
+        .policies
         .iter()
-        .filter(|policy| selected.contains(&policy.object.key()))
+        .filter(|policy| looked_at(&policy.object.key()))
         .filter_map(|policy| {
             policy
                 .image()

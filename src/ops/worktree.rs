@@ -16,6 +16,7 @@ use super::run::{Apply, OpsError, RunOptions, Services, stop_if_cancelled};
 use super::signing;
 use super::status::rfc3339;
 use super::updates::blocking;
+use crate::key::TreePath;
 use crate::model::{
     Applied, Failure, Note, Plan, PlannedFile, PolicyOutcome, Severity, UpdateState,
 };
@@ -95,10 +96,11 @@ fn work(
             .flatten()
             .flat_map(|plan| &plan.notes)
             .any(|note| note.severity == Severity::Warning);
-    let strict = Failure::new(
+    let strict = Failure::local(
         "Failed",
         "warnings are failures with --strict; nothing was written",
     );
+    stop_if_cancelled(services, "no file was changed")?;
     let mut states = States::new();
     for (job, plan) in jobs.iter().zip(plans) {
         let state = match plan {
@@ -117,36 +119,28 @@ fn work(
                     branch: String::new(),
                 }
             }
-            Ok(plan) => {
-                stop_if_cancelled(services, &done_so_far(&states))?;
-                match apply(services, worktree, options.apply, job, &plan) {
-                    Ok(applied) => UpdateState::Applied {
-                        plan,
-                        applied,
-                        revision: revision(worktree),
-                    },
-                    Err(failure) => UpdateState::Failed {
-                        failure,
-                        plan: Some(plan),
-                    },
-                }
-            }
+            Ok(plan) if services.cancellation.is_cancelled() => UpdateState::Failed {
+                failure: Failure::local(
+                    "GitOperationFailed",
+                    "failed to update source: interrupted; nothing was written",
+                ),
+                plan: Some(plan),
+            },
+            Ok(plan) => match apply(services, worktree, options.apply, job, &plan) {
+                Ok(applied) => UpdateState::Applied {
+                    plan,
+                    applied,
+                    revision: revision(worktree),
+                },
+                Err(failure) => UpdateState::Failed {
+                    failure,
+                    plan: Some(plan),
+                },
+            },
         };
         states.push((job.index, state));
     }
     Ok(states)
-}
-
-fn done_so_far(states: &States) -> String {
-    let applied = states
-        .iter()
-        .filter(|(_, state)| matches!(state, UpdateState::Applied { .. }))
-        .count();
-    if applied == 0 {
-        "no file was changed".to_owned()
-    } else {
-        format!("{applied} of the automations were applied, the others changed nothing")
-    }
 }
 
 fn revision(worktree: &dyn Worktree) -> String {
@@ -168,8 +162,9 @@ fn apply(
     plan: &Plan,
 ) -> Result<Applied, Failure> {
     if apply >= Apply::Commit {
+        let paths: Vec<TreePath> = plan.files.iter().map(|file| file.path.clone()).collect();
         worktree
-            .check_commit()
+            .check_commit(&paths)
             .map_err(|error| failure("", &error))?;
     }
     refuse_dirty(worktree, plan, apply >= Apply::Commit)?;
@@ -205,6 +200,12 @@ fn apply(
             commit,
             ..Applied::default()
         });
+    }
+    if services.cancellation.is_cancelled() {
+        return Err(Failure::local(
+            "GitOperationFailed",
+            format!("failed to update source: commit {commit} is made and not pushed: interrupted"),
+        ));
     }
     let report = worktree
         .push()

@@ -1,4 +1,4 @@
-//! Progress on a terminal: one line for each scan, fetch and push in flight, gone when done.
+//! Progress on a terminal: one line for each scan, fetch, push and wait in flight, gone when done.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -76,6 +76,10 @@ impl Progress for TerminalProgress {
                 self.show(format!("push {url}"), &format!("remote: {text}"));
             }
             Event::PushFinished { url } => self.clear(&format!("push {url}")),
+            Event::WaitStarted { what } => {
+                self.show(format!("wait {what}"), &format!("Waiting for {what}"));
+            }
+            Event::WaitFinished { what } => self.clear(&format!("wait {what}")),
         }
     }
 }

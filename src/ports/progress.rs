@@ -59,6 +59,16 @@ pub enum Event {
         /// URL without credentials.
         url: String,
     },
+    /// A wait for the cluster's controllers began.
+    WaitStarted {
+        /// What is waited for.
+        what: String,
+    },
+    /// The wait ended, well or badly.
+    WaitFinished {
+        /// What was waited for.
+        what: String,
+    },
 }
 
 /// Where events go. Called from several threads.

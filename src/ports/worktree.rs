@@ -80,8 +80,8 @@ pub trait Worktree: Tree {
     /// Where HEAD is.
     fn head(&self) -> Result<Head, WorktreeError>;
 
-    /// Whether a commit can be made at all; the error names what is in the way.
-    fn check_commit(&self) -> Result<(), WorktreeError>;
+    /// Whether a commit of these files can be made; the error names what is in the way.
+    fn check_commit(&self, paths: &[TreePath]) -> Result<(), WorktreeError>;
 
     /// The content of a file in HEAD; `None` when HEAD does not have it.
     fn committed(&self, path: &TreePath) -> Result<Option<Vec<u8>>, WorktreeError>;

@@ -13,6 +13,8 @@ pub enum MarkerState {
     UnknownPolicy,
     /// The policy is not decided now.
     PolicyNotReady,
+    /// The cluster's controllers do not hold the policy's choice yet and would take it back.
+    AheadOfCluster,
     /// The automation's selector leaves the policy out.
     PolicyNotSelected,
     /// The policy is in another namespace.
@@ -40,6 +42,7 @@ impl MarkerState {
             Self::Current => "current",
             Self::UnknownPolicy => "policy-unknown",
             Self::PolicyNotReady => "policy-not-ready",
+            Self::AheadOfCluster => "ahead-of-cluster",
             Self::PolicyNotSelected => "policy-not-selected",
             Self::OtherNamespace => "other-namespace",
             Self::Malformed => "malformed-marker",
@@ -103,6 +106,10 @@ impl Marker {
             MarkerState::PolicyNotReady => {
                 format!("marker \"{setter}\": the image policy is not decided; nothing is written")
             }
+            MarkerState::AheadOfCluster => format!(
+                "marker \"{setter}\": the cluster's controllers hold another image and would take \
+                 this one back; nothing is written"
+            ),
             MarkerState::PolicyNotSelected => {
                 format!(
                     "marker \"{setter}\": the automation's policySelector leaves the policy out"

@@ -229,6 +229,7 @@ impl File<'_> {
             }
             Lookup::NoDigest => marker.state = MarkerState::NoDigest,
             Lookup::Undecided => marker.state = MarkerState::PolicyNotReady,
+            Lookup::AheadOfCluster => marker.state = MarkerState::AheadOfCluster,
             Lookup::NotSelected => marker.state = MarkerState::PolicyNotSelected,
             Lookup::OtherNamespace => marker.state = MarkerState::OtherNamespace,
             Lookup::Unknown => marker.state = MarkerState::UnknownPolicy,

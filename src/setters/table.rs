@@ -18,6 +18,8 @@ pub enum SetterState {
     },
     /// It cannot be decided now, or never chose.
     Undecided,
+    /// The cluster's controllers do not hold its choice.
+    AheadOfCluster,
     /// The automation's `policySelector` leaves it out.
     NotSelected,
     /// It is in another namespace.
@@ -52,6 +54,7 @@ pub(super) enum Lookup<'t> {
     /// The policy has no digest to write (rule D5).
     NoDigest,
     Undecided,
+    AheadOfCluster,
     NotSelected,
     OtherNamespace,
     /// No such policy.
@@ -158,6 +161,7 @@ impl SetterTable {
             return Lookup::Malformed;
         }
         match self.others.get(&format!("{namespace}:{name}")) {
+            Some(SetterState::AheadOfCluster) => Lookup::AheadOfCluster,
             Some(SetterState::NotSelected) => Lookup::NotSelected,
             Some(SetterState::OtherNamespace) => Lookup::OtherNamespace,
             Some(_) => Lookup::Undecided,

@@ -161,6 +161,11 @@ impl Search<'_> {
     }
 
     fn read_folder(&self, folder: &TreePath, buffer: &mut Buffer) {
+        // A repository of its own, as a submodule is: a clone of this one would not hold its files.
+        let nested = self.tree.on_disk(folder).join(".git");
+        if !folder.is_root() && folder != self.query.under && nested.symlink_metadata().is_ok() {
+            return;
+        }
         let entries = match fs::read_dir(self.tree.on_disk(folder)) {
             Ok(entries) => entries,
             Err(error) => return self.unreadable(folder.clone(), &error),
@@ -315,9 +320,7 @@ impl DiskTree {
             .iter()
             .filter_map(|link| link.target.as_ref())
             .filter(|target| {
-                let met =
-                    target.below(search.query.under).is_some() && (search.query.wanted)(target);
-                !met
+                target.below(search.query.under).is_none() || !(search.query.wanted)(target)
             })
             .collect();
         let mut buffer = Buffer::default();

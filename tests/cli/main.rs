@@ -13,7 +13,9 @@ mod kube;
 mod program;
 
 mod completion;
+mod help;
 mod kubectl;
 mod mistakes;
 mod shells;
+mod snapshot;
 mod stage;

@@ -10,14 +10,24 @@
 mod kube;
 #[path = "../support/scripted.rs"]
 mod scripted;
+#[path = "../support/mod.rs"]
+mod support;
 
+mod ahead;
 mod connection;
+mod controller;
+mod declaring;
 mod login;
 mod reading;
+mod reconcile;
+mod request;
 mod rights;
+mod scene;
 mod sentences;
+mod showing;
 mod trouble;
 mod versions;
+mod walk_through;
 mod watching;
 mod writing;
 

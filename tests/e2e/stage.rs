@@ -17,20 +17,24 @@ use crate::support::git_repository::{Repositories, Repository};
 use crate::support::git_server::{Fault, GitServer, Settings};
 use crate::support::registry_server::{RegistryContent, RegistryOptions, RegistryServer};
 
+/// Who makes the commits of the set-up.
+const SEED: &str = "Seed <seed@example.com>";
+/// A branch for commits on their way to their own references.
+const RECORDING: &str = "recording";
+
 /// Running servers and what they hold.
 pub struct Stage {
     pub placeholders: Placeholders,
     pub repositories: Vec<(String, Repository)>,
-    pub git: GitServer,
     content: RegistryContent,
     /// Ids of the commits of the set-up.
     known: BTreeSet<String>,
     /// Set-up commits by repository, which date the next one.
     counts: BTreeMap<String, usize>,
     read_only: Arc<AtomicBool>,
+    folder: Repositories,
     /// Kept alive, not looked at.
-    _servers: Vec<RegistryServer>,
-    _folder: Repositories,
+    _servers: (Vec<RegistryServer>, GitServer),
 }
 
 impl Stage {
@@ -48,13 +52,12 @@ impl Stage {
         let mut stage = Self {
             placeholders,
             repositories: Vec::new(),
-            git,
             content,
             known: BTreeSet::new(),
             counts: BTreeMap::new(),
             read_only,
-            _servers: servers,
-            _folder: folder,
+            _servers: (servers, git),
+            folder,
         };
         stage.seed(scenario)?;
         for action in scenario.list("setup") {
@@ -68,10 +71,10 @@ impl Stage {
         for git in scenario.list("git") {
             let name = text(git, "name");
             if let Some((parent, _)) = name.rsplit_once('/') {
-                std::fs::create_dir_all(self._folder.root().join(parent))
+                std::fs::create_dir_all(self.folder.root().join(parent))
                     .map_err(|error| error.to_string())?;
             }
-            let repository = self._folder.create(name);
+            let repository = self.folder.create(name);
             self.repositories.push((name.to_owned(), repository));
             if git["seed"] == false {
                 continue;
@@ -84,6 +87,7 @@ impl Stage {
             let commit = SetUpCommit {
                 branch: text(git, "branch"),
                 from: None,
+                author: SEED,
                 message: "seed\n",
                 files: &files,
             };
@@ -176,6 +180,7 @@ impl Stage {
             &SetUpCommit {
                 branch: text(action, "branch"),
                 from: from.as_deref(),
+                author: SEED,
                 message: text(action, "message"),
                 files: &files,
             },
@@ -243,6 +248,67 @@ impl Stage {
         self.known.insert(id.to_owned());
     }
 
+    /// Makes a commit that the controllers made, from its record.
+    pub fn record(
+        &mut self,
+        commit: &Commit,
+        tree: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), String> {
+        let header = |name: &str| commit.headers.get(name).cloned().unwrap_or_default();
+        let files: Vec<(String, Option<Content>)> = commit
+            .files()
+            .into_iter()
+            .map(|path| {
+                let bytes = tree
+                    .get(&path)
+                    .map(|bytes| self.placeholders.fill_bytes(bytes));
+                (path, Some(Content::File(bytes.unwrap_or_default())))
+            })
+            .collect();
+        let named = header("repository");
+        let name = self
+            .repositories
+            .iter()
+            .find(|(name, _)| file_name(name) == named)
+            .map(|(name, repository)| {
+                // Each commit begins the branch anew; the commits themselves stay.
+                let recording = format!("refs/heads/{RECORDING}");
+                repository.try_git(&["update-ref", "-d", &recording]);
+                name.clone()
+            })
+            .ok_or_else(|| format!("no repository {named}"))?;
+        let id = self.commit(
+            &name,
+            &SetUpCommit {
+                branch: RECORDING,
+                from: Some(&self.placeholders.fill(&header("parents"))),
+                author: &header("author"),
+                message: &self.placeholders.fill(&commit.message),
+                files: &files,
+            },
+        )?;
+        let label = commit.id.trim_start_matches("${").trim_end_matches('}');
+        self.placeholders.bind_commit(label, &id);
+        Ok(())
+    }
+
+    /// Puts every reference where a record has it, and removes the others.
+    pub fn set_refs(&self, recorded: &BTreeMap<String, String>) {
+        for (name, repository) in &self.repositories {
+            for (key, label) in recorded {
+                let reference = match key.split_once(' ') {
+                    Some((of, reference)) if of == file_name(name) => reference,
+                    Some(_) => continue,
+                    None => key,
+                };
+                let id = self.placeholders.fill(label);
+                repository.git(&["update-ref", reference, &id]);
+            }
+            let recording = format!("refs/heads/{RECORDING}");
+            repository.try_git(&["update-ref", "-d", &recording]);
+        }
+    }
+
     /// A file at a label's commit, in the repository that a recorded commit names.
     pub fn show(&self, commit: &Commit, label: &str, path: &str) -> Option<Vec<u8>> {
         let named = commit.headers.get("repository").map(String::as_str);
@@ -303,6 +369,7 @@ struct SetUpCommit<'c> {
     branch: &'c str,
     /// Where a new branch starts; absent continues the branch.
     from: Option<&'c str>,
+    author: &'c str,
     message: &'c str,
     /// `None` deletes.
     files: &'c [(String, Option<Content>)],
@@ -315,7 +382,7 @@ impl SetUpCommit<'_> {
         let date = 1_704_067_200 + 60 * count;
         let mut stream = format!("commit refs/heads/{}\n", self.branch);
         for role in ["author", "committer"] {
-            let _ = writeln!(stream, "{role} Seed <seed@example.com> {date} +0000");
+            let _ = writeln!(stream, "{role} {} {date} +0000", self.author);
         }
         let _ = write!(
             stream,

@@ -22,3 +22,4 @@ pub mod program;
 pub mod registry_server;
 pub mod ssh_server;
 pub mod token_server;
+pub mod walk_through;

@@ -23,14 +23,18 @@ use crate::semver::Constraint;
 /// Declare an image policy: how to choose one tag
 ///
 /// Exactly one of --select-semver, --select-alpha and --select-numeric chooses among the tags of the
-/// repository, or among what --filter-regex and --filter-extract make of them.
+/// repository, or among what --filter-regex and --filter-extract make of them. What the controller
+/// would refuse is refused here.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # The newest release from 5.0.0 on
   kubectl imageupdate create policy podinfo --image-ref=podinfo --select-semver='>=5.0.0' --export
 
   # The newest build of a branch, by the time inside the tag
-  kubectl imageupdate create policy app --image-ref=app --filter-regex='^main-[a-f0-9]+-(?P<ts>[0-9]+)' --filter-extract='$ts' --select-numeric=asc --export")]
+  kubectl imageupdate create policy app --image-ref=app --filter-regex='^main-[a-f0-9]+-(?P<ts>[0-9]+)' --filter-extract='$ts' --select-numeric=asc --export
+
+Exit codes:
+  0 done, 1 failed, 2 usage error")]
 pub(super) struct PolicyArgs {
     #[command(flatten)]
     common: Common,
@@ -84,7 +88,7 @@ impl PolicyArgs {
                 "the name of an ImageRepository in the namespace is required (--image-ref)",
             )
         })?;
-        checks::labels(&self.common.labels)?;
+        self.common.labels()?;
         let spec = ImagePolicySpec {
             image_repository_ref: ImageRepositoryRef {
                 name,
@@ -161,13 +165,13 @@ impl PolicyArgs {
             })?),
         };
         if let Some(extract) = &extract {
-            pattern::check_extract(extract, compiled.as_ref())
-                .map_err(|error| CommandError::failed(error.to_string()))?;
             if compiled.is_none() {
                 return Err(CommandError::failed(
                     "cannot specify --filter-extract without specifying --filter-regex",
                 ));
             }
+            pattern::check_extract(extract, compiled.as_ref())
+                .map_err(|error| CommandError::failed(error.to_string()))?;
         }
         Ok(pattern.map(|pattern| FilterTags {
             pattern,

@@ -18,14 +18,17 @@ use crate::selector::Selector;
 /// Declare an image update automation: where to write chosen tags
 ///
 /// Markers below --git-repo-path of the checked out revision are updated, committed with the given
-/// author and pushed.
+/// author and pushed. The template, the range and the refspec are tried before anything is declared.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # Update markers below a folder of branch main
   kubectl imageupdate create update flux-system --git-repo-ref=flux-system --git-repo-path=./clusters/my-cluster --checkout-branch=main --author-name=fluxcdbot --author-email=fluxcdbot@users.noreply.github.com --export
 
   # Push to another branch, with a message of your own
-  kubectl imageupdate create update flux-system --git-repo-ref=flux-system --checkout-branch=main --push-branch=image-updates --author-name=bot --author-email=bot@example.com --commit-template='{{range .Changed.Changes}}{{println .NewValue}}{{end}}' --export")]
+  kubectl imageupdate create update flux-system --git-repo-ref=flux-system --checkout-branch=main --push-branch=image-updates --author-name=bot --author-email=bot@example.com --commit-template='{{range .Changed.Changes}}{{println .NewValue}}{{end}}' --export
+
+Exit codes:
+  0 done, 1 failed, 2 usage error")]
 pub(super) struct UpdateArgs {
     #[command(flatten)]
     common: Common,
@@ -132,7 +135,7 @@ impl UpdateArgs {
             "the author email is required (--author-email)",
         )?;
         let signing_key = self.signing_key()?;
-        checks::labels(&self.common.labels)?;
+        self.common.labels()?;
         let spec = ImageUpdateAutomationSpec {
             source_ref: SourceReference {
                 api_version: checks::text(self.git_repo_api_version.as_ref()),

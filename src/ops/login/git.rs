@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::url::Url;
-use super::{named, pair, proxy, read_secret, secret};
+use super::{Refusal, named, pair, proxy, read_secret, secret};
 use crate::api::{GitRepository, Kind, Secret};
 use crate::duration::GoDuration;
 use crate::key::NamespacedName;
@@ -42,11 +42,11 @@ impl Login {
     }
 }
 
+const REASON: &str = "SourceManagerFailed";
+const PREFIX: &str = "failed configuring source manager: ";
+
 fn fail(message: String) -> Failure {
-    Failure::new(
-        "SourceManagerFailed",
-        format!("failed configuring source manager: {message}"),
-    )
+    Failure::new(REASON, format!("{PREFIX}{message}"))
 }
 
 /// The source of a Git repository, or the controller's failure.
@@ -60,10 +60,9 @@ pub(in crate::ops) async fn for_git(
         .map_err(|cause| fail(format!("failed to parse URL '{}': {cause}", spec.url)))?;
     let secret = match named(spec.secret_ref.as_ref()) {
         None => None,
-        Some(name) => Some(secret(objects, namespace, name).await.map_err(|cause| {
-            fail(format!(
-                "failed to get auth secret '{namespace}/{name}': {cause}"
-            ))
+        Some(name) => Some(secret(objects, namespace, name).await.map_err(|refusal| {
+            let prefix = format!("{PREFIX}failed to get auth secret '{namespace}/{name}': ");
+            refusal.into_failure(REASON, &prefix)
         })?),
     };
     let provider = spec.provider.as_deref().unwrap_or_default();
@@ -99,7 +98,7 @@ async fn proxy_of(
     let value = objects
         .get(Kind::Secret, &key)
         .await
-        .map_err(|error| fail(error.to_string()))?
+        .map_err(|error| Refusal::from(error).into_failure(REASON, PREFIX))?
         .ok_or_else(|| fail(format!("secret '{key}' not found")))?;
     let secret = read_secret(&value).map_err(fail)?;
     proxy(&secret).map(Some).map_err(fail)

@@ -6,6 +6,7 @@
 //! Refuses: to show a secret, and to run a helper that a Secret names.
 
 mod git;
+mod refusal;
 mod registry;
 mod signing_key;
 mod url;
@@ -16,6 +17,7 @@ use crate::ports::{Objects, ProxySettings};
 use crate::redacted::Redacted;
 
 pub(super) use git::for_git;
+use refusal::Refusal;
 pub(super) use registry::for_registry;
 pub(super) use signing_key::signing_key;
 
@@ -62,13 +64,13 @@ fn proxy(secret: &Secret) -> Result<ProxySettings, String> {
 }
 
 /// A Secret that an object names; the error is the API server's text.
-async fn secret(objects: &dyn Objects, namespace: &str, name: &str) -> Result<Secret, String> {
+async fn secret(objects: &dyn Objects, namespace: &str, name: &str) -> Result<Secret, Refusal> {
     let key = NamespacedName::new(namespace, name);
-    match objects.get(Kind::Secret, &key).await {
-        Ok(Some(value)) => read_secret(&value),
-        Ok(None) => Err(format!("secrets \"{name}\" not found")),
-        Err(error) => Err(error.to_string()),
-    }
+    let value = objects
+        .get(Kind::Secret, &key)
+        .await?
+        .ok_or_else(|| format!("secrets \"{name}\" not found"))?;
+    Ok(read_secret(&value)?)
 }
 
 fn read_secret(value: &serde_json::Value) -> Result<Secret, String> {

@@ -1,6 +1,6 @@
 //! Logins of registries.
 
-use super::{named, pair, proxy, read_secret, secret};
+use super::{Refusal, named, pair, proxy, read_secret, secret};
 use crate::api::{ImageRepository, Kind, ReadObject, Secret, ServiceAccount};
 use crate::key::NamespacedName;
 use crate::ports::{Objects, Provider, ProxySettings, RegistryCredential, TlsSettings};
@@ -23,7 +23,7 @@ pub(in crate::ops) async fn for_registry(
     objects: &dyn Objects,
     repository: &ImageRepository,
     provider: Provider,
-) -> Result<RegistryLogin, String> {
+) -> Result<RegistryLogin, Refusal> {
     let spec = &repository.spec;
     let namespace = &repository.metadata.namespace;
     let proxy = match named(spec.proxy_secret_ref.as_ref()) {
@@ -60,27 +60,26 @@ async fn pull_secrets(
     objects: &dyn Objects,
     namespace: &str,
     account: &str,
-) -> Result<Vec<RegistryCredential>, String> {
+) -> Result<Vec<RegistryCredential>, Refusal> {
     let key = NamespacedName::new(namespace, account);
     let value = objects
         .get(Kind::ServiceAccount, &key)
-        .await
-        .map_err(|error| error.to_string())?
+        .await?
         .ok_or_else(|| format!("serviceaccount '{key}' not found"))?;
     let account_object = ServiceAccount::read(&value).map_err(|error| error.to_string())?;
     let mut credentials = Vec::new();
     for reference in &account_object.image_pull_secrets {
         let secret_key = NamespacedName::new(namespace, &reference.name);
-        let secret = match objects.get(Kind::Secret, &secret_key).await {
-            Ok(Some(value)) => read_secret(&value)?,
-            Ok(None) => {
-                return Err(format!(
+        let value = objects
+            .get(Kind::Secret, &secret_key)
+            .await?
+            .ok_or_else(|| {
+                format!(
                     "failed to get image pull secret for serviceaccount '{key}': \
                      secret '{secret_key}' not found"
-                ));
-            }
-            Err(error) => return Err(error.to_string()),
-        };
+                )
+            })?;
+        let secret = read_secret(&value)?;
         let source = format!("secret {secret_key} of service account {account}");
         credentials.extend(docker_config(&secret, source));
     }

@@ -25,10 +25,9 @@ pub(in crate::ops) async fn signing_key(
     let name = &spec.secret_ref.name;
     let secret = secret(objects, &update.metadata.namespace, name)
         .await
-        .map_err(|cause| {
-            fail(format!(
-                "could not find signing key secret '{name}': {cause}"
-            ))
+        .map_err(|refusal| {
+            let prefix = format!("{PREFIX}could not find signing key secret '{name}': ");
+            refusal.into_failure("SourceManagerFailed", &prefix)
         })?;
     let bytes = |key: &str, article: &str| {
         secret

@@ -201,6 +201,13 @@ pub fn run_json(report: &RunReport, status: &Statuses<'_>) -> Value {
             value
         }).collect::<Vec<_>>(),
         "updates": report.updates.iter().map(|outcome| update_json(outcome, status)).collect::<Vec<_>>(),
+        "aheadOfCluster": report.ahead.iter().map(|ahead| json!({
+            "namespace": ahead.policy.namespace,
+            "name": ahead.policy.name,
+            "selected": ahead.selected,
+            "held": ahead.held,
+            "reason": ahead.reason,
+        })).collect::<Vec<_>>(),
         "notes": report.all_notes().map(note_json).collect::<Vec<_>>(),
     })
 }

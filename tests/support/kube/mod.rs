@@ -32,7 +32,7 @@ pub use server::{program, programs};
 pub enum Profile {
     /// The three image kinds and GitRepository, v1.
     Today,
-    /// The three image kinds in v1beta2 and v1beta1.
+    /// The three image kinds in v1beta2 and v1beta1, and GitRepository v1.
     Legacy,
     /// None; the test installs what it wants.
     Bare,
@@ -91,7 +91,13 @@ impl Cluster {
         cluster.grant_readers();
         match profile {
             Profile::Today => cluster.install(&definitions("v1")),
-            Profile::Legacy => cluster.install(&definitions("legacy")),
+            Profile::Legacy => {
+                cluster.install(&definitions("legacy"));
+                let today = definitions("v1");
+                let sources =
+                    |definition: &Value| definition["spec"]["names"]["kind"] == "GitRepository";
+                cluster.install(&today.into_iter().filter(sources).collect::<Vec<_>>());
+            }
             Profile::Bare => {}
         }
         cluster
