@@ -16,6 +16,8 @@ mod marker;
 mod nodes;
 mod outcome;
 mod proof;
+#[cfg(test)]
+mod properties;
 mod records;
 mod scan;
 mod style;

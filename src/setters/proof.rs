@@ -30,7 +30,7 @@ pub(super) fn prove(
 }
 
 /// Whether the edit replaces one token by another that is read as the value, wherever both fit.
-fn is_token(text: &str, scalar: &Scalar<'_>, edit: &Edit) -> bool {
+pub(super) fn is_token(text: &str, scalar: &Scalar<'_>, edit: &Edit) -> bool {
     let old = &text[edit.range.clone()];
     if scalar.is_block() || edit.range != scalar.range || old.contains(['\n', '\r']) {
         return false;
@@ -44,39 +44,45 @@ fn is_token(text: &str, scalar: &Scalar<'_>, edit: &Edit) -> bool {
         || (scalar.flow && matches!(after, Some(',' | ']' | '}')));
     opens
         && closes
-        && reads_as(old, scalar.flow, &scalar.value)
+        && reads_as(old, scalar.flow, &scalar.value) == Some(scalar.style)
         && reads_as(&edit.text, scalar.flow, &edit.value)
+            .is_some_and(|style| keeps_style(scalar.style, style))
 }
 
-/// Whether a parser reads this spelling as one scalar of this value, followed by whatever follows.
-fn reads_as(spelling: &str, flow: bool, value: &str) -> bool {
+/// Whether a value may be written in one style where another was: a plain one may have to be quoted.
+fn keeps_style(old: ScalarStyle, new: ScalarStyle) -> bool {
+    old == new || (old == ScalarStyle::Plain && new == ScalarStyle::DoubleQuoted)
+}
+
+/// The style of the one scalar of this value that a parser reads in this spelling, if it does.
+fn reads_as(spelling: &str, flow: bool, value: &str) -> Option<ScalarStyle> {
     if spelling.is_empty() || spelling.contains(['\n', '\r']) {
-        return false;
+        return None;
     }
     let frame = if flow { "[\"\", " } else { "- " };
     let end = if flow { ", \"\"] # c\n" } else { " # c\n" };
     let text = format!("{frame}{spelling}{end}");
     let mut scalars = 0;
+    let mut found = None;
     for next in Parser::new_from_str(&text) {
         match next {
-            Ok((Event::Scalar(read, _, anchor, tag), span)) => {
+            Ok((Event::Scalar(read, style, anchor, tag), span)) => {
                 scalars += 1;
-                let target = scalars == if flow { 2 } else { 1 };
-                let whole = frame.len()..frame.len() + spelling.len();
-                if target
-                    && (read != value
-                        || span.byte_range() != Some(whole)
-                        || anchor != 0
-                        || tag.is_some())
-                {
-                    return false;
+                if scalars != if flow { 2 } else { 1 } {
+                    continue;
                 }
+                let whole = frame.len()..frame.len() + spelling.len();
+                let alone = span.byte_range() == Some(whole) && anchor == 0 && tag.is_none();
+                if read != value || !alone {
+                    return None;
+                }
+                found = Some(style);
             }
-            Ok((Event::Alias(_) | Event::MappingStart(..), _)) | Err(_) => return false,
+            Ok((Event::Alias(_) | Event::MappingStart(..), _)) | Err(_) => return None,
             Ok(_) => {}
         }
     }
-    scalars == if flow { 3 } else { 1 }
+    found.filter(|_| scalars == if flow { 3 } else { 1 })
 }
 
 /// Parses the edited document and compares it with the old one.
@@ -122,10 +128,8 @@ fn is_same(
     match (old, new) {
         (Piece::Scalar(old), Piece::Scalar(new)) => {
             let value = edit.map_or(&*old.value, |edit| &edit.value);
-            let style = old.style == new.style
-                || (edit.is_some()
-                    && old.style == ScalarStyle::Plain
-                    && new.style == ScalarStyle::DoubleQuoted);
+            let style =
+                old.style == new.style || (edit.is_some() && keeps_style(old.style, new.style));
             let tag = old.foreign_tag.is_some() == new.foreign_tag.is_some()
                 || (edit.is_some() && new.foreign_tag.is_none());
             new.value == value && style && tag && old.place == new.place
