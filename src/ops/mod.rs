@@ -32,7 +32,7 @@ pub use declare::{
 };
 pub use explain::{ExplainTarget, explain};
 pub use gather::{GatherError, Gathered, Scope, Targets};
-pub use message::check_message_template;
+pub use message::{TemplateProblem, check_message_template};
 pub use ready::{Readiness, WaitError, readiness, request, wait_ready};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
 pub use tags::{ListedTags, TagsSubject, TagsTarget, find_subjects, list_tags};

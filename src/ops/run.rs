@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::gather::{self, GatherError, Scope, Targets};
-use super::{policies, scan, updates};
+use super::{message, policies, scan, updates};
 use crate::api::{ImageRepository, Kind};
 use crate::key::NamespacedName;
 use crate::model::{RepositoryOutcome, RunReport};
@@ -95,6 +95,23 @@ pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport,
     let gathered =
         gather::gather(services.objects.as_ref(), &options.scope, &options.targets).await?;
     refuse_named_suspended(options, &gathered)?;
+    // Where no message can be written there is no work to do: nothing is scanned or fetched.
+    if !gathered.updates.is_empty()
+        && gathered
+            .updates
+            .iter()
+            .all(|update| message::read(options, update).is_err())
+    {
+        let include = |_: &NamespacedName| true;
+        let (updates, notes) =
+            updates::run_all(services, options, &gathered, &[], &include).await?;
+        return Ok(RunReport {
+            repositories: Vec::new(),
+            policies: Vec::new(),
+            updates,
+            notes,
+        });
+    }
     let named = |kind: Kind, key: &NamespacedName| {
         options.include_suspended
             && !options.targets.names.is_empty()

@@ -58,7 +58,8 @@ pub(super) static OBJECT_IDENTIFIER: Layout = Layout {
     slashed: false,
 };
 static CHANGES: Type = Type::slice("[]update.Change", &CHANGE.go_type);
-static OBJECT_CHANGES: Type = Type::map("update.ObjectChanges", &OBJECT_IDENTIFIER.go_type, &CHANGES);
+static OBJECT_CHANGES: Type =
+    Type::map("update.ObjectChanges", &OBJECT_IDENTIFIER.go_type, &CHANGES);
 static FILE_CHANGES: Type = Type::map(
     "map[string]update.ObjectChanges",
     &types::STRING,
@@ -71,9 +72,11 @@ pub(super) fn root(data: &CommitData, with_updated: bool) -> Value {
     let automation = namespaced_name(&data.namespace, &data.name);
     let changed = Value::object(Changed::new(data));
     let values = Value::Map(match &data.values {
-        Some(values) => {
-            Map::of_strings(values.iter().map(|(key, value)| (key.as_str(), value.as_str())))
-        }
+        Some(values) => Map::of_strings(
+            values
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str())),
+        ),
         None => Map::nil(&types::STRING_MAP),
     });
     Value::object(if with_updated {

@@ -96,6 +96,11 @@ pub enum MessageError {
 }
 
 impl MessageError {
+    /// Whether a function refused the data, so that other data may pass.
+    pub fn is_of_data(&self) -> bool {
+        matches!(self, Self::Run(error) if error.is_of_data())
+    }
+
     /// A remark on the error, if there is one.
     pub fn hint(&self) -> Option<&str> {
         match self {
@@ -148,9 +153,7 @@ impl CommitTemplate {
         let Some(template) = &self.template else {
             return Ok(DEFAULT_MESSAGE.to_owned());
         };
-        let run = |with_updated| {
-            template.render_within(data::root(data, with_updated), limits)
-        };
+        let run = |with_updated| template.render_within(data::root(data, with_updated), limits);
         // The controllers' data first, so that everything that works there gives the same here.
         let result = match run(false) {
             Err(error) if error.to_string().contains(REMOVED_UPDATED) => run(true),

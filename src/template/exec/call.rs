@@ -1,6 +1,7 @@
 //! Calls: how many arguments, of which types, and what a function says.
 
 use super::{Machine, Operand, Run};
+use crate::template::TemplateError;
 use crate::template::functions::{Body, Call, Function};
 use crate::template::syntax::{Node, NodeKind, Number, Place};
 use crate::template::value::{Dict, Kind, List, Parameter, Value, types};
@@ -29,7 +30,12 @@ impl<'t> Machine<'t> {
             Ok(value) => Ok(Operand::new(value)),
             Err(message) => {
                 self.place = Some(place);
-                self.fail(&format!("error calling {name}: {message}"))
+                let error = self.fail(&format!("error calling {name}: {message}"));
+                // Work without end is the template's own fault.
+                error.map_err(|error: TemplateError| match self.budget.is_spent() {
+                    true => error,
+                    false => error.of_data(),
+                })
             }
         }
     }
@@ -43,7 +49,13 @@ impl<'t> Machine<'t> {
         rest: &'t [Node],
         last: Option<Operand>,
     ) -> Run<Operand> {
-        self.check_count(function.name, function.fixed, function.rest, rest, last.as_ref())?;
+        self.check_count(
+            function.name,
+            function.fixed,
+            function.rest,
+            rest,
+            last.as_ref(),
+        )?;
         let mut value = Operand::new(Value::Nil);
         for node in rest {
             value = self.argument(node, Parameter::Reflect, dot)?;
@@ -65,7 +77,14 @@ impl<'t> Machine<'t> {
     ) -> Run<Operand> {
         let base = self.arguments.len();
         let shown = rest.first().map(ToString::to_string);
-        self.gather(function.name, function.fixed, function.rest, dot, rest, last)?;
+        self.gather(
+            function.name,
+            function.fixed,
+            function.rest,
+            dot,
+            rest,
+            last,
+        )?;
         let arguments = self.arguments.split_off(base);
         let value = arguments.into_iter().next().map_or(Value::Nil, |a| a.value);
         self.place = Some(place);
@@ -209,7 +228,9 @@ impl<'t> Machine<'t> {
             other => other.type_name(),
         };
         let wanted = wanted.name();
-        self.fail(&format!("wrong type for value; expected {wanted}; got {got}"))
+        self.fail(&format!(
+            "wrong type for value; expected {wanted}; got {got}"
+        ))
     }
 }
 

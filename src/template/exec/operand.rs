@@ -81,10 +81,7 @@ impl<'t> Machine<'t> {
                 self.not_a_function(first, rest, last.as_ref())?;
                 self.fail("nil is not a command")
             }
-            NodeKind::Dot
-            | NodeKind::Bool(_)
-            | NodeKind::Number(_)
-            | NodeKind::String(..) => {
+            NodeKind::Dot | NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::String(..) => {
                 self.place = Some(Place::Node(first));
                 self.not_a_function(first, rest, last.as_ref())?;
                 self.plain(first, dot)

@@ -16,7 +16,10 @@ pub(super) fn run(printer: &mut Printer, format: &[u8], values: &[&Value]) {
         reordered: false,
         good_number: true,
     };
-    while let Some(found) = format[directives.at..].iter().position(|byte| *byte == b'%') {
+    while let Some(found) = format[directives.at..]
+        .iter()
+        .position(|byte| *byte == b'%')
+    {
         let start = directives.at;
         printer.write(&format[start..start + found]);
         directives.at = start + found + 1;
@@ -194,7 +197,9 @@ impl Directives<'_> {
             Value::Unsigned(number, _) => i64::try_from(*number).ok(),
             _ => None,
         }?;
-        (-NUMBER_LIMIT..=NUMBER_LIMIT).contains(&number).then_some(number)
+        (-NUMBER_LIMIT..=NUMBER_LIMIT)
+            .contains(&number)
+            .then_some(number)
     }
 
     /// `[n]`; says whether there was a number that can be read.

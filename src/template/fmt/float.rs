@@ -210,7 +210,11 @@ fn hexadecimal(value: Float, verb: char, precision: Option<usize>) -> String {
     if precision.map_or(rest != 0, |precision| precision > 0) {
         text.push('.');
         let mut places = 0;
-        while if precision.is_some() { places < wanted } else { rest != 0 } {
+        while if precision.is_some() {
+            places < wanted
+        } else {
+            rest != 0
+        } {
             text.push_str(&format!("{:x}", rest >> 60));
             rest <<= 4;
             places += 1;

@@ -452,7 +452,11 @@ impl Printer {
             (false, false, false) => "",
         };
         if text == "Inf" || text == "NaN" {
-            let sign = if text == "Inf" && sign.is_empty() { "+" } else { sign };
+            let sign = if text == "Inf" && sign.is_empty() {
+                "+"
+            } else {
+                sign
+            };
             self.pad_with_blanks(format!("{sign}{text}").as_bytes());
             return;
         }
@@ -470,7 +474,10 @@ impl Printer {
     }
 
     fn complex(&mut self, real: f64, imaginary: f64, verb: char, value: &Value) {
-        if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
+        if !matches!(
+            verb,
+            'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E'
+        ) {
             self.bad_verb(value, verb);
             return;
         }

@@ -53,7 +53,8 @@ pub(super) fn can_backquote(text: &[u8]) -> bool {
 
 /// Whether Go prints a character rather than its escape.
 pub(in crate::template) fn is_printable(character: char) -> bool {
-    matches!(character, '"' | '\\') || quote(&character.to_string()).len() == character.len_utf8() + 2
+    matches!(character, '"' | '\\')
+        || quote(&character.to_string()).len() == character.len_utf8() + 2
 }
 
 fn inner(quoted: &str) -> &str {

@@ -13,7 +13,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("title", &[Str], title),
     Function::new("untitle", &[Str], untitle),
     Function::new("swapcase", &[Str], swapcase),
-    Function::new("camelcase", &[Str], |call| call.string(pascal(call.text(0)))),
+    Function::new("camelcase", &[Str], |call| {
+        call.string(pascal(call.text(0)))
+    }),
     Function::new("snakecase", &[Str], |call| {
         call.string(separated(&call.str(0), '_'))
     }),
@@ -121,7 +123,9 @@ fn swapcase(call: &Call<'_>) -> Outcome {
     let text: String = characters(call.text(0))
         .map(|(character, _)| {
             let after_gap = std::mem::replace(&mut gap, is_space(character));
-            if character.is_uppercase() || title_case(character) == character && lower(character) != character {
+            if character.is_uppercase()
+                || title_case(character) == character && lower(character) != character
+            {
                 lower(character)
             } else if character.is_lowercase() && after_gap {
                 title_case(character)
@@ -196,7 +200,8 @@ enum Word {
 
 fn is_alphabetic(character: char) -> bool {
     // Ideographs have no case and are no parts of words.
-    character.is_alphabetic() && !matches!(character, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4db5}')
+    character.is_alphabetic()
+        && !matches!(character, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4db5}')
 }
 
 fn is_punctuation(character: char) -> bool {
@@ -219,10 +224,7 @@ fn next_word(text: &str) -> (Word, &str, &str) {
     } else if first.is_uppercase() {
         (Word::Upper, upper_word(text))
     } else if is_alphabetic(first) {
-        (
-            Word::Lower,
-            run(&|c| is_alphabetic(c) && !c.is_uppercase()),
-        )
+        (Word::Lower, run(&|c| is_alphabetic(c) && !c.is_uppercase()))
     } else if first.is_numeric() {
         (Word::Number, run(&char::is_numeric))
     } else {
@@ -236,15 +238,16 @@ fn next_word(text: &str) -> (Word, &str, &str) {
 
 /// A word that begins with a capital: `Status`, or the `HTTP` of `HTTPStatus`.
 fn upper_word(text: &str) -> usize {
-    let capitals = text
-        .find(|c: char| !c.is_uppercase())
-        .unwrap_or(text.len());
+    let capitals = text.find(|c: char| !c.is_uppercase()).unwrap_or(text.len());
     let behind = text[capitals..].chars().next();
     let continues = behind.is_some_and(is_alphabetic);
     let count = text[..capitals].chars().count();
     if count > 1 && continues {
         // The last capital begins the next word.
-        let last = text[..capitals].chars().next_back().map_or(0, char::len_utf8);
+        let last = text[..capitals]
+            .chars()
+            .next_back()
+            .map_or(0, char::len_utf8);
         return capitals - last;
     }
     if count == 1 && continues {

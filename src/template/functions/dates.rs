@@ -181,7 +181,11 @@ fn clamped(text: &str) -> i64 {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return 0;
     }
-    if text.starts_with('-') { i64::MIN } else { i64::MAX }
+    if text.starts_with('-') {
+        i64::MIN
+    } else {
+        i64::MAX
+    }
 }
 
 /// The greatest unit of which there is more than one.
@@ -319,16 +323,16 @@ impl Object for Time {
             }),
             "YearDay" => Value::int(self.year_day()),
             "Unix" => Value::int64(self.seconds),
-            "UnixMilli" => Value::int64(
-                self.seconds.wrapping_mul(1_000) + self.nanoseconds / 1_000_000,
-            ),
-            "UnixMicro" => Value::int64(
-                self.seconds.wrapping_mul(1_000_000) + self.nanoseconds / 1_000,
-            ),
+            "UnixMilli" => {
+                Value::int64(self.seconds.wrapping_mul(1_000) + self.nanoseconds / 1_000_000)
+            }
+            "UnixMicro" => {
+                Value::int64(self.seconds.wrapping_mul(1_000_000) + self.nanoseconds / 1_000)
+            }
             "UnixNano" => Value::int64(self.unix_nanoseconds()),
-            "IsZero" => Value::Bool(
-                self.seconds == Self::default().seconds && self.nanoseconds == 0,
-            ),
+            "IsZero" => {
+                Value::Bool(self.seconds == Self::default().seconds && self.nanoseconds == 0)
+            }
             "UTC" => Value::object(Self { offset: 0, ..*self }),
             "Format" => match arguments.first() {
                 Some(Value::String(text)) => Value::from(layout::format(&text.to_str(), self)),

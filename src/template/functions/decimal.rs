@@ -21,9 +21,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Decimal::of(float(call.value(0)))?.plus(&one)?.result()
     }),
     Function::variadic("subf", &[Any], Any, |call| {
-        fold(Decimal::of(float(call.value(0)))?, call, 1, |left, right| {
-            left.plus(&right.negated())
-        })
+        fold(
+            Decimal::of(float(call.value(0)))?,
+            call,
+            1,
+            |left, right| left.plus(&right.negated()),
+        )
     }),
     Function::variadic("mulf", &[Any], Any, |call| {
         fold(Decimal::of(float(call.value(0)))?, call, 1, Decimal::times)
@@ -73,7 +76,9 @@ impl Decimal {
         }
         let text = format!("{value:e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let places = mantissa.split_once('.').map_or(0, |(_, places)| places.len());
+        let places = mantissa
+            .split_once('.')
+            .map_or(0, |(_, places)| places.len());
         let digits = mantissa.replace('.', "");
         Ok(Self {
             digits: digits.parse().unwrap_or_default(),

@@ -70,7 +70,9 @@ fn dict(call: &Call<'_>) -> Outcome {
     let mut entries = Vec::with_capacity(values.len() / 2);
     for pair in values.chunks(2) {
         let key = Text::from(call.shown(pair[0])?);
-        let value = pair.get(1).map_or_else(|| Value::from(""), |v| (*v).clone());
+        let value = pair
+            .get(1)
+            .map_or_else(|| Value::from(""), |v| (*v).clone());
         entries.push((key, value));
     }
     call.new_dict(entries)

@@ -153,7 +153,11 @@ fn encode_32(text: &[u8]) -> String {
 
 /// Decodes as Go does; the error is the byte that Go names, line breaks left out.
 fn decode_32(text: &[u8]) -> Result<Vec<u8>, usize> {
-    let text: Vec<u8> = text.iter().copied().filter(|b| !is_line_break(*b)).collect();
+    let text: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|b| !is_line_break(*b))
+        .collect();
     let mut decoded = Vec::with_capacity(text.len() / 8 * 5);
     let mut at = 0;
     while at < text.len() {

@@ -79,7 +79,8 @@ impl Writer {
             Value::List(list) if list.is_nil() => self.out.push_str("null"),
             Value::List(list) if *list.go_type() == types::BYTES => {
                 let bytes: Vec<u8> = list.values().iter().filter_map(byte).collect();
-                self.out.push_str(&format!("\"{}\"", BASE64_STANDARD.encode(bytes)));
+                self.out
+                    .push_str(&format!("\"{}\"", BASE64_STANDARD.encode(bytes)));
             }
             Value::List(list) => {
                 self.out.push('[');

@@ -87,10 +87,8 @@ impl Reader<'_, '_> {
                 Some(byte) if byte == expected => self.at += 1,
                 // Go ends the input with a blank.
                 other => {
-                    let context = format!(
-                        "in literal {word} (expecting '{}')",
-                        char::from(expected)
-                    );
+                    let context =
+                        format!("in literal {word} (expecting '{}')", char::from(expected));
                     return Err(invalid(other.unwrap_or(b' '), &context));
                 }
             }

@@ -158,7 +158,11 @@ fn next(layout: &str) -> (&str, Option<(Element, &str)>, &str) {
     for (at, _) in layout.char_indices() {
         if let Some((element, length)) = element(&layout[at..]) {
             let spelling = &layout[at..at + length];
-            return (&layout[..at], Some((element, spelling)), &layout[at + length..]);
+            return (
+                &layout[..at],
+                Some((element, spelling)),
+                &layout[at + length..],
+            );
         }
     }
     (layout, None, "")
@@ -167,8 +171,7 @@ fn next(layout: &str) -> (&str, Option<(Element, &str)>, &str) {
 /// `Time.String`.
 pub(super) fn shown(time: &Time) -> String {
     let name = if time.offset == 0 { "UTC" } else { "-0700" };
-    format(&format!("2006-01-02 15:04:05.999999999 -0700 {name}"), time)
-        .replace(" UTC UTC", " UTC")
+    format(&format!("2006-01-02 15:04:05.999999999 -0700 {name}"), time).replace(" UTC UTC", " UTC")
 }
 
 /// Formats a time by a layout.
@@ -233,7 +236,11 @@ fn formatted(element: Element, time: &Time) -> String {
         } => {
             let all = format!("{:09}", time.nanoseconds);
             let cut = all.get(..digits).unwrap_or(&all);
-            let cut = if trims { cut.trim_end_matches('0') } else { cut };
+            let cut = if trims {
+                cut.trim_end_matches('0')
+            } else {
+                cut
+            };
             let sign = if comma { "," } else { "." };
             if cut.is_empty() {
                 String::new()
@@ -248,7 +255,11 @@ fn offset_text(offset: i64, colons: bool, pairs: usize) -> String {
     let sign = if offset < 0 { '-' } else { '+' };
     let seconds = offset.abs();
     let parts = [seconds / 3_600, seconds / 60 % 60, seconds % 60];
-    let parts: Vec<String> = parts.iter().take(pairs).map(|part| format!("{part:02}")).collect();
+    let parts: Vec<String> = parts
+        .iter()
+        .take(pairs)
+        .map(|part| format!("{part:02}"))
+        .collect();
     format!("{sign}{}", parts.join(if colons { ":" } else { "" }))
 }
 
@@ -400,7 +411,10 @@ impl<'v> Reader<'v> {
                 }
             }
             Element::LongWeekday | Element::Weekday => {
-                if self.name(&WEEKDAYS, element == Element::LongWeekday).is_none() {
+                if self
+                    .name(&WEEKDAYS, element == Element::LongWeekday)
+                    .is_none()
+                {
                     return failed(self);
                 }
             }
@@ -415,7 +429,11 @@ impl<'v> Reader<'v> {
             }
             Element::BlankYearDay | Element::ZeroYearDay => {
                 let blanks = self.value.len() - self.value.trim_start_matches(' ').len();
-                let blanks = if element == Element::BlankYearDay { blanks.min(2) } else { 0 };
+                let blanks = if element == Element::BlankYearDay {
+                    blanks.min(2)
+                } else {
+                    0
+                };
                 self.value = &self.value[blanks..];
                 match self.digits(3 - blanks) {
                     Some(day) => self.read.year_day = Some(day),
@@ -448,10 +466,8 @@ impl<'v> Reader<'v> {
                     None => return failed(self),
                 }
                 // A fraction may follow where the layout has none.
-                let has_fraction = matches!(
-                    self::element(behind),
-                    Some((Element::Fraction { .. }, _))
-                );
+                let has_fraction =
+                    matches!(self::element(behind), Some((Element::Fraction { .. }, _)));
                 let fraction = self.value.strip_prefix(['.', ',']);
                 if !has_fraction
                     && fraction.is_some_and(|f| f.starts_with(|c: char| c.is_ascii_digit()))
@@ -502,7 +518,11 @@ impl<'v> Reader<'v> {
     fn fraction(&mut self) {
         let digits = &self.value[1..];
         let count = digits.bytes().take_while(u8::is_ascii_digit).count();
-        let nine: String = digits[..count].chars().chain("000000000".chars()).take(9).collect();
+        let nine: String = digits[..count]
+            .chars()
+            .chain("000000000".chars())
+            .take(9)
+            .collect();
         self.read.nanoseconds = nine.parse().unwrap_or(0);
         self.value = &digits[count..];
     }
@@ -536,7 +556,11 @@ impl<'v> Reader<'v> {
         if let Some(rest) = self.value.strip_prefix("UTC") {
             return Some(rest);
         }
-        let capitals = self.value.bytes().take_while(u8::is_ascii_uppercase).count();
+        let capitals = self
+            .value
+            .bytes()
+            .take_while(u8::is_ascii_uppercase)
+            .count();
         (3..=5).contains(&capitals).then(|| &self.value[capitals..])
     }
 

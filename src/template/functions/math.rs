@@ -9,9 +9,7 @@ use crate::template::value::Value;
 const BY_ZERO: &str = "runtime error: integer divide by zero";
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::variadic("add", &[], Any, |call| {
-        fold(call, 0, i64::wrapping_add)
-    }),
+    Function::variadic("add", &[], Any, |call| fold(call, 0, i64::wrapping_add)),
     Function::new("add1", &[Any], |call| {
         Ok(Value::int64(integer(call.value(0)).wrapping_add(1)))
     }),
@@ -27,9 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         (_, 0) => Err(BY_ZERO.to_owned()),
         (left, right) => Ok(Value::int64(left.wrapping_rem(right))),
     }),
-    Function::variadic("mul", &[Any], Any, |call| {
-        fold(call, 1, i64::wrapping_mul)
-    }),
+    Function::variadic("mul", &[Any], Any, |call| fold(call, 1, i64::wrapping_mul)),
     Function::variadic("max", &[Any], Any, |call| fold(call, i64::MIN, i64::max)),
     Function::variadic("biggest", &[Any], Any, |call| {
         fold(call, i64::MIN, i64::max)
@@ -48,9 +44,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Float(float(call.value(0)).floor()))
     }),
     Function::variadic("round", &[Any, Int], Float, round),
-    Function::new("int", &[Any], |call| {
-        Ok(Value::int(integer(call.value(0))))
-    }),
+    Function::new("int", &[Any], |call| Ok(Value::int(integer(call.value(0))))),
     Function::new("int64", &[Any], |call| {
         Ok(Value::int64(integer(call.value(0))))
     }),

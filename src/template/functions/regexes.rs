@@ -8,7 +8,9 @@ use crate::template::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("regexMatch", &[Str, Str], |call| {
-        Ok(Value::Bool(compiled(call).is_ok_and(|p| p.is_match(&call.str(1)))))
+        Ok(Value::Bool(
+            compiled(call).is_ok_and(|p| p.is_match(&call.str(1))),
+        ))
     }),
     Function::new("mustRegexMatch", &[Str, Str], |call| {
         Ok(Value::Bool(compiled(call)?.is_match(&call.str(1))))
@@ -20,7 +22,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("regexReplaceAll", &[Str, Str, Str], replace_all),
     Function::new("mustRegexReplaceAll", &[Str, Str, Str], replace_all),
     Function::new("regexReplaceAllLiteral", &[Str, Str, Str], replace_literal),
-    Function::new("mustRegexReplaceAllLiteral", &[Str, Str, Str], replace_literal),
+    Function::new(
+        "mustRegexReplaceAllLiteral",
+        &[Str, Str, Str],
+        replace_literal,
+    ),
     Function::new("regexSplit", &[Str, Str, Int], split),
     Function::new("mustRegexSplit", &[Str, Str, Int], split),
     Function::new("regexQuoteMeta", &[Str], |call| {

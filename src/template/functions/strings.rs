@@ -72,7 +72,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("join", &[Str, Any], |call| {
         let texts = texts(call, call.value(1))?;
-        let size = texts.iter().map(|text| text.len() + call.text(0).len()).sum();
+        let size = texts
+            .iter()
+            .map(|text| text.len() + call.text(0).len())
+            .sum();
         call.budget.text(size)?;
         let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
         Ok(Value::from(texts.join(call.text(0))))
@@ -352,7 +355,8 @@ fn numbered(call: &Call<'_>, parts: &[&[u8]]) -> Outcome {
     let size = parts.iter().map(|part| part.len() + 8).sum();
     call.budget.text(size)?;
     let entries = parts.iter().enumerate();
-    let entries = entries.map(|(index, part)| (Value::from(format!("_{index}")), Value::from(*part)));
+    let entries =
+        entries.map(|(index, part)| (Value::from(format!("_{index}")), Value::from(*part)));
     Ok(Value::Map(Map::new(&types::STRING_MAP, entries.collect())))
 }
 

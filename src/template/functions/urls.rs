@@ -57,7 +57,9 @@ fn join(call: &Call<'_>) -> Outcome {
         None => Ok(Vec::new()),
         Some(Value::String(text)) => Ok(text.to_vec()),
         Some(other) => {
-            let kind = other.go_type().map_or("invalid", |go_type| go_type.kind_name());
+            let kind = other
+                .go_type()
+                .map_or("invalid", |go_type| go_type.kind_name());
             Err(format!(
                 "unable to parse {key} key, must be of type string, but {kind} found"
             ))
@@ -154,9 +156,7 @@ fn read_authority(url: &mut Url, authority: &str) -> Result<(), String> {
     };
     url.host = read_host(host)?;
     let Some(user) = user else { return Ok(()) };
-    let allowed = |c: char| {
-        c.is_ascii_alphanumeric() || "-._:~!$&'()*+,;=%@".contains(c)
-    };
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._:~!$&'()*+,;=%@".contains(c);
     if !user.chars().all(allowed) {
         return Err("net/url: invalid userinfo".to_owned());
     }
@@ -262,9 +262,9 @@ fn encode(text: &[u8], part: Part) -> String {
 /// A part as it was written, where that is a spelling of its value.
 fn spelled(value: &[u8], raw: &str, part: Part) -> String {
     let also: &[u8] = b"!$&'()*+,;=:@[]/";
-    let valid = raw.bytes().all(|byte| {
-        byte == b'%' || also.contains(&byte) || plain_in(byte, part)
-    });
+    let valid = raw
+        .bytes()
+        .all(|byte| byte == b'%' || also.contains(&byte) || plain_in(byte, part));
     if !raw.is_empty() && valid && decode(raw, part).is_ok_and(|decoded| decoded == value) {
         return raw.to_owned();
     }
@@ -321,7 +321,12 @@ fn written(url: &Url) -> String {
             text.push('/');
         }
         // A colon in the first segment would read as a scheme.
-        if text.is_empty() && path.split('/').next().is_some_and(|first| first.contains(':')) {
+        if text.is_empty()
+            && path
+                .split('/')
+                .next()
+                .is_some_and(|first| first.contains(':'))
+        {
             text.push_str("./");
         }
         text.push_str(&path);

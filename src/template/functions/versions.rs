@@ -83,7 +83,11 @@ impl Semver {
             metadata: String::new(),
             original: String::new(),
         };
-        let prefix = if self.original.starts_with('v') { "v" } else { "" };
+        let prefix = if self.original.starts_with('v') {
+            "v"
+        } else {
+            ""
+        };
         next.original = format!("{prefix}{}", next.shown());
         next
     }

@@ -243,7 +243,10 @@ impl<'t> Lexer<'t> {
             ':' if rest.starts_with(":=") => (Kind::Declare, 2),
             ':' => return Err("expected :=".to_owned()),
             '|' => (Kind::Pipe, 1),
-            '"' => (Kind::String, quoted(rest, '"', "unterminated quoted string")?),
+            '"' => (
+                Kind::String,
+                quoted(rest, '"', "unterminated quoted string")?,
+            ),
             '\'' => (
                 Kind::Character,
                 quoted(rest, '\'', "unterminated character constant")?,

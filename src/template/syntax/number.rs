@@ -49,8 +49,7 @@ impl Number {
         let split = text[1..]
             .char_indices()
             .rfind(|(at, sign)| {
-                matches!(sign, '+' | '-')
-                    && !text[..=*at].ends_with(['e', 'E', 'p', 'P'])
+                matches!(sign, '+' | '-') && !text[..=*at].ends_with(['e', 'E', 'p', 'P'])
             })
             .map_or(0, |(at, _)| at + 1);
         let part = |text: &str| parse_float(text).map_err(|error| error.to_string());
@@ -182,7 +181,10 @@ mod tests {
         assert_eq!(number("9223372036854775808").unsigned, Some(1 << 63));
         assert_eq!(number("2i").complex, Some((0.0, 2.0)));
         assert_eq!(number("0i").integer, Some(0));
-        assert_eq!(Number::complex("1e+3-2i").unwrap().complex, Some((1000.0, -2.0)));
+        assert_eq!(
+            Number::complex("1e+3-2i").unwrap().complex,
+            Some((1000.0, -2.0))
+        );
     }
 
     #[test]
@@ -191,7 +193,10 @@ mod tests {
             ("08", "integer overflow: \"08\""),
             ("+", "illegal number syntax: \"+\""),
             ("1__0", "illegal number syntax: \"1__0\""),
-            ("-9223372036854775809", "integer overflow: \"-9223372036854775809\""),
+            (
+                "-9223372036854775809",
+                "integer overflow: \"-9223372036854775809\"",
+            ),
         ] {
             assert_eq!(Number::plain(text).unwrap_err(), error, "{text}");
         }
