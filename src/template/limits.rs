@@ -53,6 +53,11 @@ impl Budget {
         &self.limits
     }
 
+    /// Whether steps or text are used up.
+    pub(super) fn is_spent(&self) -> bool {
+        self.steps.get() == 0 || self.text.get() == 0
+    }
+
     /// Takes steps.
     pub(super) fn spend(&self, steps: usize) -> Result<(), String> {
         let left = self.steps.get().checked_sub(steps as u64);

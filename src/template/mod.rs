@@ -43,6 +43,7 @@ pub use self::value::{
 pub struct TemplateError {
     text: String,
     hint: Option<String>,
+    of_data: bool,
 }
 
 impl TemplateError {
@@ -50,11 +51,24 @@ impl TemplateError {
         Self {
             text: text.into(),
             hint: None,
+            of_data: false,
+        }
+    }
+
+    fn of_data(self) -> Self {
+        Self {
+            of_data: true,
+            ..self
         }
     }
 
     fn with_hint(self, hint: Option<String>) -> Self {
         Self { hint, ..self }
+    }
+
+    /// Whether a function refused the values it was given, so that with others it may not.
+    pub fn is_of_data(&self) -> bool {
+        self.of_data
     }
 
     /// What may help, where something may.

@@ -20,10 +20,31 @@ pub(crate) fn run(case: &Case<'_>) -> Option<Verdict> {
         "parse-exec" | "sprig" => template(case),
         _ => return None,
     };
-    Some(result.map_or_else(Verdict::Failed, |()| Verdict::Passed))
+    Some(result.unwrap_or_else(Verdict::Failed))
 }
 
-fn template(case: &Case<'_>) -> Result<(), String> {
+/// Rule D17: where sprig makes a certificate or a private key, the function refuses. What sprig
+/// itself refuses is refused in the same words, so that only made ones deviate.
+fn refuses_secret(template: &str, error: &str, wanted: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "buildCustomCert",
+        "genCA",
+        "genCAWithKey",
+        "genPrivateKey",
+        "genSelfSignedCert",
+        "genSelfSignedCertWithKey",
+        "genSignedCert",
+        "genSignedCertWithKey",
+    ];
+    const REFUSAL: &str = "certificates and private keys have no place in a commit message";
+    NAMES.iter().any(|name| {
+        template.contains(name)
+            && error.ends_with(&format!("error calling {name}: {REFUSAL}"))
+            && !wanted.contains(&format!("error calling {name}: "))
+    })
+}
+
+fn template(case: &Case<'_>) -> Result<Verdict, String> {
     let library = match case.value["funcs"].as_str() {
         None => Library::Sprig,
         Some("builtin") => Library::BuiltIn,
@@ -42,15 +63,20 @@ fn template(case: &Case<'_>) -> Result<(), String> {
         }
     };
     match result {
-        Ok(output) => expect_output(case, &output),
+        Ok(output) => expect_output(case, &output).map(|()| Verdict::Passed),
         Err(error) => {
             let wanted = case.text("error");
+            if refuses_secret(case.text("template"), &error, wanted) {
+                let field = if case.has("error") { "error" } else { "output" };
+                return Ok(Verdict::Deviating(vec![("D17", field)]));
+            }
             expect("stage", &stage, &case.text("stage"))?;
             expect(
                 "error",
                 &relaxed(&error, wanted).as_str(),
                 &relaxed(wanted, wanted).as_str(),
             )
+            .map(|()| Verdict::Passed)
         }
     }
 }

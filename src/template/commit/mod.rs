@@ -96,6 +96,11 @@ pub enum MessageError {
 }
 
 impl MessageError {
+    /// Whether a function refused the data, so that other data may pass.
+    pub fn is_of_data(&self) -> bool {
+        matches!(self, Self::Run(error) if error.is_of_data())
+    }
+
     /// A remark on the error, if there is one.
     pub fn hint(&self) -> Option<&str> {
         match self {

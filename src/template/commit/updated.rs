@@ -28,16 +28,14 @@ static FILES: Type = Type::map(
 );
 static RESULT: Type = Type::structure("update.Result");
 
-/// Whether a template mentions the field.
+/// Whether a template mentions the field, of the dot or of a variable.
 pub(super) fn is_mentioned(template: &str) -> bool {
-    let names = template.match_indices(".Updated");
-    names.into_iter().any(|(at, name)| {
-        let behind = template[at + name.len()..].chars().next();
-        let field_of = template[..at].chars().next_back();
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    template.match_indices(".Updated").any(|(at, name)| {
+        let before = template[..at].trim_end_matches(is_word);
+        let is_field_of_field = before.ends_with(['.', ')']) && !template[..at].ends_with('$');
         // `.Values.Updated` and `.UpdatedAt` are other fields.
-        !behind.is_some_and(|c| c.is_alphanumeric() || c == '_')
-            && !field_of.is_some_and(|c| c != '$' && (c.is_alphanumeric() || c == '_' || c == ')'))
-            || template[..at].ends_with('$')
+        !is_field_of_field && !template[at + name.len()..].starts_with(is_word)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Calls: how many arguments, of which types, and what a function says.
 
 use super::{Machine, Operand, Run};
+use crate::template::TemplateError;
 use crate::template::functions::{Body, Call, Function};
 use crate::template::syntax::{Node, NodeKind, Number, Place};
 use crate::template::value::{Dict, Kind, List, Parameter, Value, types};
@@ -29,7 +30,12 @@ impl<'t> Machine<'t> {
             Ok(value) => Ok(Operand::new(value)),
             Err(message) => {
                 self.place = Some(place);
-                self.fail(&format!("error calling {name}: {message}"))
+                let error = self.fail(&format!("error calling {name}: {message}"));
+                // Work without end is the template's own fault.
+                error.map_err(|error: TemplateError| match self.budget.is_spent() {
+                    true => error,
+                    false => error.of_data(),
+                })
             }
         }
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{Call, Function, Outcome};
 use crate::template::fmt;
 use crate::template::value::Parameter::Reflect;
-use crate::template::value::{Kind, NESTING_LIMIT, Object, Value};
+use crate::template::value::{Kind, NESTING_LIMIT, Object, Type, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("eq", &[Reflect], Reflect, eq),
@@ -34,7 +34,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn eq(call: &Call<'_>) -> Outcome {
     if call.len() < 2 {
-        check_comparable(call, call.value(0))?;
         return Err("missing argument for comparison".to_owned());
     }
     for other in call.values(1) {
@@ -55,11 +54,8 @@ fn incompatible(left: &Value, right: &Value) -> String {
 
 /// Equal as `eq` finds it. Integers compare across their sizes and signs, nothing else across types.
 fn equal(call: &Call<'_>, left: &Value, right: &Value) -> Result<bool, String> {
-    check_comparable(call, left)?;
     #[expect(clippy::float_cmp, reason = "Go compares exactly")]
     Ok(match (left, right) {
-        (Value::Nil, Value::Nil) => true,
-        (Value::Nil, _) | (_, Value::Nil) => false,
         (Value::Bool(left), Value::Bool(right)) => left == right,
         (Value::Signed(left, _), Value::Signed(right, _)) => left == right,
         (Value::Unsigned(left, _), Value::Unsigned(right, _)) => left == right,
@@ -72,17 +68,54 @@ fn equal(call: &Call<'_>, left: &Value, right: &Value) -> Result<bool, String> {
         }
         (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
         (Value::String(left), Value::String(right)) => left == right,
-        _ => {
-            if is_basic(left) || is_basic(right) {
-                return Err(incompatible(left, right));
-            }
-            check_comparable(call, right)?;
-            match (left, right) {
-                (Value::Object(left), Value::Object(right)) => same_object(left, right),
-                _ => false,
-            }
-        }
+        (Value::Nil, other) | (other, Value::Nil) => is_nil(other),
+        _ if is_basic(left) || is_basic(right) => return Err(incompatible(left, right)),
+        _ => equal_composites(call, left, right)?,
     })
+}
+
+/// Lists, maps and structs: two of them compare when they are of one kind and the second one's type
+/// can be compared at all.
+fn equal_composites(call: &Call<'_>, left: &Value, right: &Value) -> Result<bool, String> {
+    let shown = |value: &Value, verb: &[u8]| -> Result<String, String> {
+        let text = fmt::printf(verb, &[value], call.budget.text_left())?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    };
+    let kind = |value: &Value| value.go_type().map(Type::kind);
+    if kind(left) != kind(right) {
+        return Err(format!(
+            "non-comparable types {}: {}, {}: {}",
+            shown(left, b"%s")?,
+            left.type_name(),
+            right.type_name(),
+            shown(right, b"%v")?,
+        ));
+    }
+    if is_nil(left) || is_nil(right) {
+        return Ok(is_nil(left) == is_nil(right));
+    }
+    if !is_comparable(right) {
+        let name = right.type_name();
+        return Err(format!(
+            "non-comparable type {}: {name}",
+            shown(right, b"%s")?
+        ));
+    }
+    Ok(match (left, right) {
+        (Value::Object(left), Value::Object(right)) => same_object(left, right),
+        _ => false,
+    })
+}
+
+/// Nil, or a nil list or map.
+fn is_nil(value: &Value) -> bool {
+    match value {
+        Value::Nil => true,
+        Value::List(list) => list.is_nil(),
+        Value::Dict(dict) => dict.is_nil(),
+        Value::Map(map) => map.is_nil(),
+        _ => false,
+    }
 }
 
 fn is_basic(value: &Value) -> bool {
@@ -112,18 +145,6 @@ fn is_comparable(value: &Value) -> bool {
         }
         _ => true,
     }
-}
-
-fn check_comparable(call: &Call<'_>, value: &Value) -> Result<(), String> {
-    if is_comparable(value) {
-        return Ok(());
-    }
-    let shown = fmt::printf(b"%s", &[value], call.budget.text_left())?;
-    let shown = String::from_utf8_lossy(&shown).into_owned();
-    Err(format!(
-        "non-comparable type {shown}: {}",
-        value.type_name()
-    ))
 }
 
 /// Pointers are equal when they point to the same object, structs when their fields are.

@@ -55,7 +55,7 @@ fn elements<'c>(value: &'c Value, complaint: &str) -> Result<&'c [Value], String
         Value::Nil => Err(NIL_POINTER.to_owned()),
         other => {
             let kind = other.go_type().map_or("invalid", Type::kind_name);
-            Err(format!("{complaint} type {kind}"))
+            Err(format!("{complaint} {kind}"))
         }
     }
 }
@@ -69,48 +69,48 @@ fn list(call: &Call<'_>) -> Outcome {
 }
 
 fn append(call: &Call<'_>) -> Outcome {
-    let mut values = elements(call.value(0), "Cannot push on")?.to_vec();
+    let mut values = elements(call.value(0), "Cannot push on type")?.to_vec();
     values.push(call.value(1).clone());
     call.any_list(values)
 }
 
 fn prepend(call: &Call<'_>) -> Outcome {
-    let values = elements(call.value(0), "Cannot prepend on")?;
+    let values = elements(call.value(0), "Cannot prepend on type")?;
     let first = std::iter::once(call.value(1));
     call.any_list(first.chain(values).cloned().collect())
 }
 
 fn first(call: &Call<'_>) -> Outcome {
-    let values = elements(call.value(0), "Cannot find first on")?;
+    let values = elements(call.value(0), "Cannot find first on type")?;
     Ok(values.first().cloned().unwrap_or(Value::Nil))
 }
 
 fn last(call: &Call<'_>) -> Outcome {
-    let values = elements(call.value(0), "Cannot find last on")?;
+    let values = elements(call.value(0), "Cannot find last on type")?;
     Ok(values.last().cloned().unwrap_or(Value::Nil))
 }
 
 fn rest(call: &Call<'_>) -> Outcome {
-    match elements(call.value(0), "Cannot find rest on")? {
+    match elements(call.value(0), "Cannot find rest on type")? {
         [] => Ok(nil_list()),
         [_, rest @ ..] => call.any_list(rest.to_vec()),
     }
 }
 
 fn initial(call: &Call<'_>) -> Outcome {
-    match elements(call.value(0), "Cannot find initial on")? {
+    match elements(call.value(0), "Cannot find initial on type")? {
         [] => Ok(nil_list()),
         [initial @ .., _] => call.any_list(initial.to_vec()),
     }
 }
 
 fn reverse(call: &Call<'_>) -> Outcome {
-    let values = elements(call.value(0), "Cannot find reverse on")?;
+    let values = elements(call.value(0), "Cannot find reverse on type")?;
     call.any_list(values.iter().rev().cloned().collect())
 }
 
 fn compact(call: &Call<'_>) -> Outcome {
-    let values = elements(call.value(0), "Cannot compact on")?;
+    let values = elements(call.value(0), "Cannot compact on type")?;
     let kept = values.iter().filter(|value| !is_empty(value));
     call.any_list(kept.cloned().collect())
 }
@@ -127,7 +127,7 @@ fn contains(call: &Call<'_>, values: &[Value], wanted: &Value) -> Result<bool, S
 
 fn uniq(call: &Call<'_>) -> Outcome {
     let mut kept = Vec::new();
-    for value in elements(call.value(0), "Cannot find uniq on")? {
+    for value in elements(call.value(0), "Cannot find uniq on type")? {
         if !contains(call, &kept, value)? {
             kept.push(value.clone());
         }
@@ -139,14 +139,14 @@ fn has(call: &Call<'_>) -> Outcome {
     if call.value(1).is_nil() {
         return Ok(Value::Bool(false));
     }
-    let values = elements(call.value(1), "Cannot find has on")?;
+    let values = elements(call.value(1), "Cannot find has on type")?;
     contains(call, values, call.value(0)).map(Value::Bool)
 }
 
 fn without(call: &Call<'_>) -> Outcome {
     let omitted: Vec<Value> = call.values(1).cloned().collect();
     let mut kept = Vec::new();
-    for value in elements(call.value(0), "Cannot find without on")? {
+    for value in elements(call.value(0), "Cannot find without on type")? {
         if !contains(call, &omitted, value)? {
             kept.push(value.clone());
         }
@@ -182,7 +182,7 @@ fn slice(call: &Call<'_>) -> Outcome {
     reason = "lists are far shorter than what a float can count"
 )]
 fn chunk(call: &Call<'_>) -> Outcome {
-    let values = elements(call.value(1), "Cannot chunk")?;
+    let values = elements(call.value(1), "Cannot chunk type")?;
     let size = call.int(0);
     let length = values.len() as f64;
     let count = ((length - 1.0) / size as f64).floor() + 1.0;

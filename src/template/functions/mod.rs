@@ -8,6 +8,7 @@
 mod builtin;
 mod case;
 mod cast;
+mod certificates;
 mod compare;
 mod dates;
 mod decimal;
@@ -23,6 +24,7 @@ mod math;
 mod paths;
 mod random;
 mod regexes;
+mod secrets;
 mod strings;
 mod urls;
 mod versions;
@@ -244,6 +246,7 @@ const BUILT_IN: &[&[Function]] = &[builtin::FUNCTIONS, compare::FUNCTIONS];
 /// Sprig's functions.
 const SPRIG: &[&[Function]] = &[
     case::FUNCTIONS,
+    certificates::FUNCTIONS,
     dates::FUNCTIONS,
     decimal::FUNCTIONS,
     defaults::FUNCTIONS,
@@ -255,6 +258,7 @@ const SPRIG: &[&[Function]] = &[
     paths::FUNCTIONS,
     random::FUNCTIONS,
     regexes::FUNCTIONS,
+    secrets::FUNCTIONS,
     strings::FUNCTIONS,
     urls::FUNCTIONS,
     versions::FUNCTIONS,
