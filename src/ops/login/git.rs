@@ -20,10 +20,6 @@ const GIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Where GitHub's own API is.
 const GITHUB_API: &str = "https://api.github.com";
 
-/// The controller's reason of every failure here, and the beginning of its message.
-const REASON: &str = "SourceManagerFailed";
-const PREFIX: &str = "failed configuring source manager: ";
-
 /// What the controller says about workload identity with its default feature gates.
 const FEATURE_GATE: &str = "to use spec.serviceAccountName for provider authentication please \
     enable the ObjectLevelWorkloadIdentity feature gate in the controller";

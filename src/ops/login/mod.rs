@@ -13,8 +13,7 @@ mod url;
 
 use crate::api::{Kind, LocalReference, ReadObject, Secret};
 use crate::key::NamespacedName;
-use crate::model::Failure;
-use crate::ports::{Objects, ObjectsError, ProxySettings};
+use crate::ports::{Objects, ProxySettings};
 use crate::redacted::Redacted;
 
 pub(super) use git::for_git;
@@ -24,43 +23,6 @@ pub(super) use signing_key::signing_key;
 
 /// Longest proxy address.
 const PROXY_ADDRESS_LIMIT: usize = 2048;
-
-/// Why a login cannot be prepared.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    /// The controller's text.
-    message: String,
-    /// The API server did not let this person read what is needed.
-    local: bool,
-}
-
-impl Refusal {
-    /// As a failure with the controller's reason.
-    pub(super) fn into_failure(self, reason: &'static str, prefix: &str) -> Failure {
-        Failure {
-            local: self.local,
-            ..Failure::new(reason, format!("{prefix}{}", self.message))
-        }
-    }
-}
-
-impl From<String> for Refusal {
-    fn from(message: String) -> Self {
-        Self {
-            message,
-            local: false,
-        }
-    }
-}
-
-impl From<ObjectsError> for Refusal {
-    fn from(error: ObjectsError) -> Self {
-        Self {
-            message: error.to_string(),
-            local: true,
-        }
-    }
-}
 
 fn named(reference: Option<&LocalReference>) -> Option<&str> {
     reference
