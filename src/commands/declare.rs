@@ -1,6 +1,6 @@
 //! The second half of `create`: the object goes to the cluster.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -43,10 +43,14 @@ pub(super) fn run(
         force_conflicts: options.force_conflicts,
         dry_run: options.dry_run,
     };
-    runtime::block_on_within(context, async {
-        let declaration = declare(cluster.as_ref(), kind, object, &declare_options)
-            .await
-            .map_err(declare_error)?;
+    let begun = Instant::now();
+    runtime::block_on(context, async {
+        let declaration = runtime::within(context, async {
+            declare(cluster.as_ref(), kind, object, &declare_options)
+                .await
+                .map_err(declare_error)
+        })
+        .await?;
         for field in &declaration.removed {
             context.ui().warn(&format!(
                 "{name}: {field} was removed, since no flag names it"
@@ -65,12 +69,17 @@ pub(super) fn run(
         context.ui().print(&format!("{name} {word}{dry}\n"));
         if options.wait && !options.dry_run {
             context.ui().status(&format!("waiting for {name}"));
-            let message = wait_ready(cluster.as_ref(), kind, &key, context.timeout())
-                .await
-                .map_err(|error| CommandError::failed(format!("{name}: {error}")))?;
+            let limit = context.timeout().saturating_sub(begun.elapsed());
+            let message = runtime::unless_interrupted(context, async {
+                wait_ready(cluster.as_ref(), kind, &key, limit)
+                    .await
+                    .map_err(|error| CommandError::failed(format!("{name}: {error}")))
+            })
+            .await?;
             context.ui().print(&format!("{name} ready: {message}\n"));
         } else if kind == Kind::ImagePolicy {
-            show_choice(&name, &declaration.object, context).await?;
+            let shown = show_choice(&name, &declaration.object, context);
+            runtime::unless_interrupted(context, shown).await?;
         }
         Ok(Outcome::Done)
     })

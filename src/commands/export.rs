@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::runtime;
 use super::selected::{Failures, SelectedArgs, not_found};
+use crate::api::{ImagePolicy, ImageRepository, ImageUpdateAutomation, Kind, ReadObject as _};
 use crate::context::Context;
+use crate::duration::GoDuration;
 use crate::error::CommandError;
 use crate::exit::Outcome;
 use crate::yaml;
@@ -35,14 +37,14 @@ pub fn run(args: &ExportArgs, context: &Context) -> Result<Outcome, CommandError
         // Unlike the other verbs flux's export lets --all win over names.
         if args.selected.all {
             for object in selected.objects(cluster.as_ref(), context).await? {
-                print(context, &object);
+                print(context, kind, &object);
             }
             return Ok(Outcome::Done);
         }
         let mut failures = Failures::new(context);
         for key in selected.keys(cluster.as_ref(), context).await? {
             match cluster.get(kind, &key).await {
-                Ok(Some(object)) => print(context, &object),
+                Ok(Some(object)) => print(context, kind, &object),
                 Ok(None) => failures.add(&not_found(kind, &key)),
                 Err(error) => failures.add(&error.into()),
             }
@@ -51,14 +53,14 @@ pub fn run(args: &ExportArgs, context: &Context) -> Result<Outcome, CommandError
     })
 }
 
-fn print(context: &Context, object: &Value) {
+fn print(context: &Context, kind: Kind, object: &Value) {
     context
         .ui()
-        .print(&format!("---\n{}", yaml::print(&exported(object))));
+        .print(&format!("---\n{}", yaml::print(&exported(kind, object))));
 }
 
 /// The parts that belong into a repository.
-fn exported(object: &Value) -> Value {
+fn exported(kind: Kind, object: &Value) -> Value {
     let metadata: Map<String, Value> = ["annotations", "labels", "name", "namespace"]
         .iter()
         .filter_map(|field| {
@@ -71,8 +73,59 @@ fn exported(object: &Value) -> Value {
         "apiVersion": object["apiVersion"],
         "kind": object["kind"],
         "metadata": metadata,
-        "spec": object["spec"],
+        "spec": spec(kind, object),
     })
+}
+
+/// The spec as flux writes it: durations in Go's form, nothing that is said by its absence. Fields
+/// that only the server knows stay as they are.
+fn spec(kind: Kind, object: &Value) -> Value {
+    let stored = &object["spec"];
+    let typed = match kind {
+        Kind::ImageRepository => ImageRepository::read(object).map(|object| json!(object.spec)),
+        Kind::ImagePolicy => ImagePolicy::read(object).map(|object| json!(object.spec)),
+        _ => ImageUpdateAutomation::read(object).map(|object| json!(object.spec)),
+    };
+    let mut spec = typed.unwrap_or_else(|_| stored.clone());
+    complete(&mut spec, stored);
+    for field in ["interval", "timeout"] {
+        if let Some(duration) = spec[field]
+            .as_str()
+            .and_then(|text| GoDuration::parse(text).ok())
+        {
+            spec[field] = duration.to_string().into();
+        }
+    }
+    if let Some(fields) = spec.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    spec
+}
+
+/// Adds what is stored and has no place in the typed form, unless it says nothing.
+fn complete(typed: &mut Value, stored: &Value) {
+    let (Some(typed), Some(stored)) = (typed.as_object_mut(), stored.as_object()) else {
+        return;
+    };
+    for (field, value) in stored {
+        match typed.get_mut(field) {
+            Some(typed) => complete(typed, value),
+            None if says_nothing(value) => {}
+            None => {
+                typed.insert(field.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// What Go leaves out of its output.
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(_) | Value::Bool(true) | Value::Number(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -80,17 +133,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_and_server_fields_are_dropped() {
+    fn status_and_what_says_nothing_are_dropped_and_unknown_fields_kept() {
         let object = json!({
-            "apiVersion": "v1", "kind": "K", "status": {},
+            "apiVersion": "v1", "kind": "ImageRepository", "status": {},
             "metadata": {"name": "n", "namespace": "s", "uid": "u", "labels": {"a": "b"}},
-            "spec": {"x": 1},
+            "spec": {"image": "a/b", "interval": "60m", "suspend": false, "insecure": true,
+                "later": {"field": 1}, "empty": ""},
         });
         assert_eq!(
-            exported(&object),
-            json!({"apiVersion": "v1", "kind": "K",
+            exported(Kind::ImageRepository, &object),
+            json!({"apiVersion": "v1", "kind": "ImageRepository",
                 "metadata": {"labels": {"a": "b"}, "name": "n", "namespace": "s"},
-                "spec": {"x": 1}})
+                "spec": {"image": "a/b", "interval": "1h0m0s", "insecure": true,
+                    "later": {"field": 1}}})
         );
     }
 }

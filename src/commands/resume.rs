@@ -1,5 +1,7 @@
 //! `resume`.
 
+use std::time::Instant;
+
 use clap::Args;
 use futures::future::join_all;
 use serde_json::json;
@@ -41,34 +43,41 @@ pub fn run(args: &ResumeArgs, context: &Context) -> Result<Outcome, CommandError
     let selected = args.selected.read(context, "resume")?;
     let kind = selected.kind;
     let cluster = context.cluster()?;
-    runtime::block_on_within(context, async {
+    let begun = Instant::now();
+    runtime::block_on(context, async {
         let options = WriteOptions {
             field_manager: FIELD_MANAGER.to_owned(),
             dry_run: false,
         };
         let mut failures = Failures::new(context);
         let mut resumed: Vec<NamespacedName> = Vec::new();
-        for key in selected.keys(cluster.as_ref(), context).await? {
-            let patch = json!({"spec": {"suspend": null}});
-            match cluster
-                .patch(kind, &key, &patch, PatchKind::Merge, &options)
-                .await
-            {
-                Ok(_) => {
-                    context
-                        .ui()
-                        .print(&format!("{} resumed\n", result_name(kind, &key)));
-                    resumed.push(key);
+        runtime::within(context, async {
+            for key in selected.keys(cluster.as_ref(), context).await? {
+                let patch = json!({"spec": {"suspend": null}});
+                match cluster
+                    .patch(kind, &key, &patch, PatchKind::Merge, &options)
+                    .await
+                {
+                    Ok(_) => {
+                        context
+                            .ui()
+                            .print(&format!("{} resumed\n", result_name(kind, &key)));
+                        resumed.push(key);
+                    }
+                    Err(error) => failures.add(&refused(kind, &key, error)),
                 }
-                Err(error) => failures.add(&refused(kind, &key, error)),
             }
-        }
+            Ok(())
+        })
+        .await?;
         if args.wait {
+            let limit = context.timeout().saturating_sub(begun.elapsed());
             let waits = resumed.iter().map(|key| {
                 let cluster = cluster.as_ref();
-                async move { (key, wait_ready(cluster, kind, key, context.timeout()).await) }
+                async move { (key, wait_ready(cluster, kind, key, limit).await) }
             });
-            for (key, result) in join_all(waits).await {
+            let waits = async { Ok(join_all(waits).await) };
+            for (key, result) in runtime::unless_interrupted(context, waits).await? {
                 let name = result_name(kind, key);
                 match result {
                     Ok(message) => context.ui().print(&format!("{name} ready: {message}\n")),

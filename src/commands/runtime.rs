@@ -55,22 +55,43 @@ pub(super) fn block_on_within<T>(
     context: &Context,
     future: impl Future<Output = Result<T, CommandError>>,
 ) -> Result<T, CommandError> {
+    block_on(context, within(context, future))
+}
+
+/// Work on the cluster, limited by `--timeout` and ended by an interrupt.
+pub(super) async fn within<T>(
+    context: &Context,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
     let limit = context.timeout();
-    block_on(context, async {
-        tokio::select! {
-            ended = tokio::time::timeout(limit, future) => ended.unwrap_or_else(|_| {
+    let limited = async {
+        tokio::time::timeout(limit, future)
+            .await
+            .unwrap_or_else(|_| {
                 let limit = GoDuration::from_std(limit);
-                Err(CommandError::failed(format!("context deadline exceeded: --timeout is {limit}")))
-            }),
-            () = cancelled(context) => Err(CommandError::interrupted(
-                "interrupted; what was done is printed above, and one request may have been under way",
-            )),
-        }
-    })
+                Err(CommandError::failed(format!(
+                    "context deadline exceeded: --timeout is {limit}"
+                )))
+            })
+    };
+    unless_interrupted(context, limited).await
+}
+
+/// Work that knows its own limit, ended by an interrupt.
+pub(super) async fn unless_interrupted<T>(
+    context: &Context,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    tokio::select! {
+        ended = future => ended,
+        () = cancelled(context) => Err(CommandError::interrupted(
+            "interrupted; what was done is printed above, and one request may have been under way",
+        )),
+    }
 }
 
 /// Ends when the user interrupts.
-pub(super) async fn cancelled(context: &Context) {
+async fn cancelled(context: &Context) {
     while !context.cancellation().is_cancelled() {
         tokio::time::sleep(POLL).await;
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use crate::api::Kind;
+use crate::duration::GoDuration;
 use crate::key::NamespacedName;
 use crate::ports::{Cluster, ObjectsError, WriteOptions};
 
@@ -237,6 +238,13 @@ fn compare(old: &Value, new: &Value, path: &[&str], found: &mut Vec<Difference>)
 /// that was stored with its defaults equals the one that was declared without.
 fn without_defaults(kind: Kind, spec: &Value) -> Value {
     let mut spec = spec.clone();
+    // The same duration may be written in several ways, and flux writes it in Go's.
+    for field in ["interval", "timeout"] {
+        let duration = spec[field].as_str().map(GoDuration::parse);
+        if let Some(Ok(duration)) = duration {
+            spec[field] = duration.to_string().into();
+        }
+    }
     let defaults: &[(&str, Value)] = &match kind {
         Kind::ImageRepository => vec![
             ("/provider", json!("generic")),
@@ -355,6 +363,13 @@ mod tests {
         let wanted = json!({"spec": {"imageRepositoryRef": {"name": "r"},
             "policy": {"numerical": {"order": "asc"}}}});
         assert!(!merge(Kind::ImagePolicy, &existing, &wanted).changed);
+    }
+
+    #[test]
+    fn durations_are_compared_by_value() {
+        let existing = policy(json!({"image": "a/b", "interval": "60m"}), json!([]));
+        let wanted = json!({"spec": {"image": "a/b", "interval": "1h0m0s"}});
+        assert!(!merge(Kind::ImageRepository, &existing, &wanted).changed);
     }
 
     #[test]

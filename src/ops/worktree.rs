@@ -81,16 +81,12 @@ fn work(
     jobs: &[Job],
     policy_warning: bool,
 ) -> Result<States, OpsError> {
-    let mut overlay = Overlay::new();
+    let mut overlay = Overlay::default();
     let mut plans: Vec<Result<Plan, Failure>> = Vec::new();
     for job in jobs {
-        let plan = plan::plan(worktree, job, &overlay);
+        let plan = plan::plan(worktree, job, &overlay, options.keep_content);
         if let Ok(plan) = &plan {
-            overlay.extend(
-                plan.files
-                    .iter()
-                    .map(|file| (file.path.clone(), file.after.clone())),
-            );
+            overlay.add(plan);
         }
         plans.push(plan);
     }
@@ -177,8 +173,7 @@ fn apply(
         .iter()
         .map(|file| FileWrite {
             path: file.path.clone(),
-            before: file.before.clone(),
-            after: file.after.clone(),
+            patch: file.patch.clone(),
         })
         .collect();
     worktree
@@ -254,16 +249,25 @@ fn refuse_dirty(worktree: &dyn Worktree, plan: &Plan, whole_file: bool) -> Resul
         let committed = worktree
             .committed(&file.path)
             .map_err(|error| failure("", &error))?;
-        match committed {
-            None if whole_file => refused.push(format!("{} is not committed yet", file.path)),
-            Some(committed) if committed != file.before => {
-                if whole_file {
-                    refused.push(format!("{} has other uncommitted changes", file.path));
-                } else if let Some(line) = edited_dirty_line(plan, file, &committed) {
-                    refused.push(format!("{}:{line} has an uncommitted change", file.path));
-                }
+        let Some(committed) = committed else {
+            if whole_file {
+                refused.push(format!("{} is not committed yet", file.path));
             }
-            None | Some(_) => {}
+            continue;
+        };
+        let now = worktree.read(&file.path).map_err(|error| {
+            Failure::new(
+                "GitOperationFailed",
+                format!("failed to update source: {error}"),
+            )
+        })?;
+        if committed == now {
+            continue;
+        }
+        if whole_file {
+            refused.push(format!("{} has other uncommitted changes", file.path));
+        } else if let Some(line) = edited_dirty_line(plan, file, &committed, &now) {
+            refused.push(format!("{}:{line} has an uncommitted change", file.path));
         }
     }
     if refused.is_empty() {
@@ -282,11 +286,18 @@ fn refuse_dirty(worktree: &dyn Worktree, plan: &Plan, whole_file: bool) -> Resul
 }
 
 /// The first line that is both to be edited and changed since the last commit.
-fn edited_dirty_line(plan: &Plan, file: &PlannedFile, committed: &[u8]) -> Option<usize> {
-    let dirty = changed_lines(committed, &file.before);
-    plan.markers
+fn edited_dirty_line(
+    plan: &Plan,
+    file: &PlannedFile,
+    committed: &[u8],
+    now: &[u8],
+) -> Option<usize> {
+    let dirty = changed_lines(committed, now);
+    let first = plan.markers.partition_point(|found| found.path < file.path);
+    plan.markers[first..]
         .iter()
-        .filter(|found| found.path == file.path && found.marker.state == MarkerState::Updated)
+        .take_while(|found| found.path == file.path)
+        .filter(|found| found.marker.state == MarkerState::Updated)
         .map(|found| found.marker.line)
         .find(|line| dirty.contains(line))
 }

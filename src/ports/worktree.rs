@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::{Identity, PushReport, Tree};
 use crate::key::TreePath;
+use crate::splice::Patch;
 
 /// Where HEAD is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +25,13 @@ pub enum Head {
     None,
 }
 
-/// One file to write. Nothing is written when the file no longer holds `before`.
+/// One file to write. Nothing is written when the file is no longer the one the patch is for.
 #[derive(Clone, Debug)]
 pub struct FileWrite {
     /// Path.
     pub path: TreePath,
-    /// Content that the plan was made from.
-    pub before: Vec<u8>,
-    /// New content.
-    pub after: Vec<u8>,
+    /// How it changes.
+    pub patch: Patch,
 }
 
 /// A commit of files that were written before.

@@ -45,6 +45,16 @@ fn find_top(
     }
 }
 
+/// Whether git may find a checkout for this folder. Starting git only to be told that there is none
+/// would cost as much as looking through a thousand files.
+fn may_be_checkout(folder: &Path, environment: &[(OsString, OsString)]) -> bool {
+    let named = |name: &OsString| name == "GIT_DIR" || name == "GIT_WORK_TREE";
+    environment.iter().any(|(name, _)| named(name))
+        || folder
+            .ancestors()
+            .any(|above| above.join(".git").symlink_metadata().is_ok())
+}
+
 impl UserWorktree {
     /// Opens the folder, which may be a part of a checkout or in none: paths of automations are then
     /// relative to the top of the checkout, or to the folder.
@@ -58,8 +68,12 @@ impl UserWorktree {
                 folder.display()
             ))
         };
-        DiskTree::new(folder).map_err(|error| unreadable(folder, &error))?;
-        let (top, refusal) = find_top(folder, environment);
+        let given = DiskTree::new(folder).map_err(|error| unreadable(folder, &error))?;
+        let (top, refusal) = if may_be_checkout(given.root(), environment) {
+            find_top(folder, environment)
+        } else {
+            (None, None)
+        };
         let root = top.as_deref().unwrap_or(folder);
         let tree = DiskTree::new(root).map_err(|error| unreadable(root, &error))?;
         Ok(Self {

@@ -26,6 +26,7 @@ use kubectl_imageupdate::key::TreePath;
 use kubectl_imageupdate::ports::{
     FileWrite, Head, Identity, Worktree, WorktreeCommit, WorktreeError,
 };
+use kubectl_imageupdate::splice::{Patch, Splice};
 use kubectl_imageupdate::worktree::UserWorktree;
 
 struct Checkout {
@@ -92,10 +93,14 @@ impl Checkout {
 }
 
 fn write(path: &str, before: &str, after: &str) -> FileWrite {
+    let whole = Splice {
+        start: 0,
+        old: before.as_bytes().into(),
+        new: after.as_bytes().into(),
+    };
     FileWrite {
         path: TreePath::clamp(path),
-        before: before.into(),
-        after: after.into(),
+        patch: Patch::new(before.as_bytes(), vec![whole]).unwrap(),
     }
 }
 

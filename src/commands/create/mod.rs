@@ -8,6 +8,8 @@ mod policy;
 mod repository;
 mod update;
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -19,6 +21,7 @@ use crate::api::{IMAGE_GROUP, Kind};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
+use crate::flags::{GoList, go_list};
 use crate::yaml;
 
 /// Declare an image repository, policy or update automation
@@ -62,8 +65,8 @@ struct Common {
     export: bool,
 
     /// Labels, as KEY=VALUE; comma-separated and repeatable
-    #[arg(long = "label", value_name = "KEY=VALUE", value_delimiter = ',')]
-    labels: Vec<String>,
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = go_list)]
+    labels: Vec<GoList>,
 
     /// Create the object suspended
     #[arg(long)]
@@ -132,7 +135,6 @@ impl Common {
         let name = self
             .name
             .as_deref()
-            .filter(|name| !name.is_empty())
             .ok_or_else(|| CommandError::failed("name is required"))?;
         if checks::is_object_name(name) {
             return Ok(name);
@@ -141,6 +143,11 @@ impl Common {
             "name '{name}' is invalid, it should adhere to standard defined in RFC 1123, the name \
              can only contain alphanumeric characters or '-'"
         )))
+    }
+
+    /// The labels of every flag.
+    fn labels(&self) -> Result<BTreeMap<String, String>, CommandError> {
+        checks::labels(self.labels.iter().flat_map(|list| &list.0))
     }
 
     fn place(&self) -> Result<Place, CommandError> {
@@ -169,7 +176,7 @@ impl Common {
         spec: Value,
         context: &Context,
     ) -> Result<Declaration, CommandError> {
-        let labels = checks::labels(&self.labels)?;
+        let labels = self.labels()?;
         // An export must not depend on whose kubeconfig is at hand.
         let place = self.place()?;
         let namespace = context.namespace_for_create(!matches!(place, Place::Cluster(_)))?;

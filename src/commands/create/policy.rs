@@ -88,7 +88,7 @@ impl PolicyArgs {
                 "the name of an ImageRepository in the namespace is required (--image-ref)",
             )
         })?;
-        checks::labels(&self.common.labels)?;
+        self.common.labels()?;
         let spec = ImagePolicySpec {
             image_repository_ref: ImageRepositoryRef {
                 name,
@@ -165,13 +165,13 @@ impl PolicyArgs {
             })?),
         };
         if let Some(extract) = &extract {
-            pattern::check_extract(extract, compiled.as_ref())
-                .map_err(|error| CommandError::failed(error.to_string()))?;
             if compiled.is_none() {
                 return Err(CommandError::failed(
                     "cannot specify --filter-extract without specifying --filter-regex",
                 ));
             }
+            pattern::check_extract(extract, compiled.as_ref())
+                .map_err(|error| CommandError::failed(error.to_string()))?;
         }
         Ok(pattern.map(|pattern| FilterTags {
             pattern,

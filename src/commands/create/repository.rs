@@ -149,7 +149,7 @@ impl RepositoryArgs {
             .map(|selector| {
                 let items: Vec<String> = selector.split(',').map(str::to_owned).collect();
                 Ok(NamespaceSelector {
-                    match_labels: checks::labels(&items)?,
+                    match_labels: checks::labels(items.iter().filter(|item| !item.is_empty()))?,
                 })
             })
             .collect::<Result<_, CommandError>>()?;

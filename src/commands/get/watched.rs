@@ -30,7 +30,7 @@ pub(super) fn run(query: &Query, context: &Context) -> Result<Outcome, CommandEr
     let cluster = context.cluster()?;
     let name = query.named.names.first().map(String::as_str);
     let scope = super::stored::scope(query, name);
-    let watched = runtime::block_on(context, async {
+    runtime::block_on(context, async {
         let mut listing = Listing::new(kind, &query.shown);
         let mut problem = None;
         // Rows are listed first, so that their columns fit all of them; other formats take what is
@@ -62,22 +62,19 @@ pub(super) fn run(query: &Query, context: &Context) -> Result<Outcome, CommandEr
             }
         };
         let changes = cluster.watch(kind, &scope, &version, &mut visit);
-        tokio::select! {
-            ended = tokio::time::timeout(context.timeout(), changes) => match ended {
-                Ok(ended) => ended?,
-                Err(_) => return Err(CommandError::failed("timed out waiting for the condition")
-                    .with_hint("the watch lasts as long as --timeout says")),
-            },
-            () = runtime::cancelled(context) => {
-                return Err(CommandError::interrupted("interrupted: the watch ended"));
+        let limited = async {
+            match tokio::time::timeout(context.timeout(), changes).await {
+                Ok(ended) => Ok(ended?),
+                Err(_) => Err(CommandError::failed("timed out waiting for the condition")
+                    .with_hint("a watch lasts as long as --timeout says")),
             }
-        }
+        };
+        runtime::unless_interrupted(context, limited).await?;
         match problem {
             Some(error) => Err(unreadable(&error)),
             None => Ok(Outcome::Done),
         }
-    });
-    watched
+    })
 }
 
 /// Rows that come one after the other, below one header.

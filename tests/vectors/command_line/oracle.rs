@@ -7,7 +7,7 @@ use kubectl_imageupdate::api::Kind;
 use kubectl_imageupdate::duration::GoDuration;
 use serde_json::Value;
 
-use super::expected::{Rows, compared, tables};
+use super::expected::compared;
 use super::program::{Answer, Folder};
 use super::stage::{Stage, objects_of};
 use super::text;
@@ -146,24 +146,14 @@ impl Oracle<'_> {
         self.folder.call(arguments)
     }
 
-    /// The rows of a table that the same program prints, without header.
+    /// The rows of a table that the same program prints.
     pub(super) fn rows_of(&self, arguments: &[String]) -> Vec<Vec<String>> {
         let mut arguments = arguments.to_vec();
-        arguments.push("--no-header".to_owned());
+        arguments.retain(|argument| !argument.starts_with("--no-header"));
         let answer = self.call(&arguments);
-        let tabbed: String = answer
-            .stdout
-            .lines()
-            .map(|line| {
-                let cells: Vec<&str> = line.split("   ").map(str::trim).collect();
-                cells.join("\t") + "\t\n"
-            })
-            .collect();
-        tables(&tabbed)
-            .unwrap_or_default()
-            .into_iter()
-            .flat_map(|Rows { rows, .. }| rows)
-            .collect()
+        let mut lines = answer.stdout.lines();
+        let columns = starts(lines.next().unwrap_or_default());
+        lines.map(|line| cells(line, &columns)).collect()
     }
 
     /// The names that the API server lists for a label selector.
@@ -187,6 +177,28 @@ impl Oracle<'_> {
             .map(|metadata| text(&metadata["name"]).to_owned())
             .collect()
     }
+}
+
+/// Where the columns of a header begin; its words have no blanks in them.
+fn starts(header: &str) -> Vec<usize> {
+    let characters: Vec<char> = header.chars().collect();
+    (0..characters.len())
+        .filter(|at| characters[*at] != ' ' && (*at == 0 || characters[*at - 1] == ' '))
+        .collect()
+}
+
+fn cells(line: &str, columns: &[usize]) -> Vec<String> {
+    let characters: Vec<char> = line.chars().collect();
+    let ends = columns.iter().skip(1).copied().chain([usize::MAX]);
+    columns
+        .iter()
+        .zip(ends)
+        .map(|(start, end)| {
+            let end = end.min(characters.len());
+            let cell: String = characters[(*start).min(end)..end].iter().collect();
+            cell.trim_end().to_owned()
+        })
+        .collect()
 }
 
 /// A text as part of a query.

@@ -28,6 +28,7 @@ const RULES: &[(&str, Rule)] = &[
     ("F6", waits_when_told_to),
     ("F9", labels_stay),
     ("F12", asks_terminals_only),
+    ("F14", completion),
     ("F2", nothing_to_list),
     ("F3", no_false_success),
 ];
@@ -251,7 +252,8 @@ fn wrong_command_lines(
         .map(|complaint| complaint.text.clone())
         .unwrap_or_default();
     let asks_for_help = oracle.has(&["--help", "-h"]);
-    if matches!(expected.stdout, Output::Help) && !asks_for_help {
+    let is_wrong_kind = oracle.verb() != "create" || oracle.words().len() > 2;
+    if matches!(expected.stdout, Output::Help) && !asks_for_help && is_wrong_kind {
         expected.expect_refusal(2, Vec::new());
         return Some(&["exit", "stdout"]);
     }
@@ -342,9 +344,15 @@ fn every_name_counts(
         }
         ("export", Output::Yaml(yaml)) => {
             for name in &names[1..] {
-                yaml.push_str(&oracle.call(&alone(name)).stdout);
+                let answer = oracle.call(&alone(name));
+                yaml.push_str(&answer.stdout);
+                expected.code = expected.code.max(answer.code);
             }
-            Some(&["stdout"])
+            Some(if expected.code == 0 {
+                &["stdout"]
+            } else {
+                &["exit", "stdout"]
+            })
         }
         ("reconcile", _) => {
             let first = expected
@@ -464,4 +472,19 @@ fn label_selectors(
     rows.retain(|row| row.get(column).is_some_and(|name| listed.contains(name)));
     expected.stdout = Output::Rows(rows);
     Some(&["exit", "stdout", "stderr"])
+}
+
+/// F14: a completion never offers files or an error, and no name twice.
+fn completion(oracle: &Oracle<'_>, expected: &mut Expected) -> Option<&'static [&'static str]> {
+    let Output::Candidates(candidates) = &mut expected.stdout else {
+        return None;
+    };
+    let before = candidates.clone();
+    let words = oracle.words();
+    candidates.retain(|candidate| !words.contains(&candidate.as_str()));
+    if let Some(":0" | ":1") = candidates.last().map(String::as_str) {
+        candidates.pop();
+        candidates.push(":4".to_owned());
+    }
+    (before != *candidates).then_some(&["stdout"])
 }

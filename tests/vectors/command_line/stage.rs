@@ -257,7 +257,10 @@ pub(super) fn objects_of(case: &Case<'_>) -> BTreeMap<String, Value> {
         if document.trim().is_empty() {
             continue;
         }
-        let object: Value = serde_saphyr::from_str(document).expect("an object");
+        // Only true and false are booleans to the API server's own reader.
+        let options = serde_saphyr::options! { strict_booleans: true, budget: None };
+        let object: Value =
+            serde_saphyr::from_str_with_options(document, options).expect("an object");
         let key = format!(
             "{}/{}/{}",
             text(&object["kind"]),

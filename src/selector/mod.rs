@@ -4,11 +4,17 @@
 //! Source of grammar and texts: apimachinery `pkg/labels` and `pkg/apis/meta/v1`.
 //! Refuses: to list anything; it only says whether labels match.
 
+mod labels;
+mod status;
+
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
 use crate::api::{LabelSelector, LabelSelectorRequirement};
+
+pub use labels::{label_key_problems, label_value_problems};
+pub use status::StatusSelector;
 
 /// Why a selector cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -50,7 +56,8 @@ impl Selector {
         };
         let mut requirements = Vec::new();
         while !parser.rest.is_empty() {
-            requirements.push(parser.requirement()?);
+            let requirement = parser.requirement();
+            requirements.push(requirement.map_err(|error| parser.in_context(error))?);
             parser.blanks();
             match parser.rest.strip_prefix(',') {
                 Some(rest) => {
@@ -154,11 +161,11 @@ impl Selector {
 
 /// A requirement whose key and values Kubernetes accepts.
 fn requirement(key: &str, operator: Operator) -> Result<Requirement, SelectorError> {
-    let name = key.rsplit('/').next().unwrap_or_default();
-    if name.is_empty() || name.len() > 63 || !is_label_text(name) {
+    let problems = label_key_problems(key);
+    if !problems.is_empty() {
         return Err(SelectorError(format!(
-            "key: Invalid value: \"{key}\": name part must consist of alphanumeric characters, \
-             '-', '_' or '.', and must start and end with an alphanumeric character"
+            "key: Invalid value: \"{key}\": {}",
+            problems.join("; ")
         )));
     }
     let values: &[String] = match &operator {
@@ -175,16 +182,11 @@ fn requirement(key: &str, operator: Operator) -> Result<Requirement, SelectorErr
         _ => &[],
     };
     for (index, value) in values.iter().enumerate() {
-        if value.len() > 63 {
+        let problems = label_value_problems(value);
+        if !problems.is_empty() {
             return Err(SelectorError(format!(
-                "values[{index}][{key}]: Invalid value: \"{value}\": must be no more than 63 bytes"
-            )));
-        }
-        if !is_label_text(value) {
-            return Err(SelectorError(format!(
-                "values[{index}][{key}]: Invalid value: \"{value}\": a valid label must be an \
-                 empty string or consist of alphanumeric characters, '-', '_' or '.', and must \
-                 start and end with an alphanumeric character"
+                "values[{index}][{key}]: Invalid value: \"{value}\": {}",
+                problems.join("; ")
             )));
         }
     }
@@ -194,23 +196,20 @@ fn requirement(key: &str, operator: Operator) -> Result<Requirement, SelectorErr
     })
 }
 
-/// Empty, or letters and digits at both ends with `-`, `_` and `.` between.
-fn is_label_text(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let edge = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
-    edge(bytes.first())
-        && edge(bytes.last())
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
-}
-
 struct Parser<'t> {
     text: &'t str,
     rest: &'t str,
 }
 
 impl Parser<'_> {
+    /// The error of a requirement with the selector that it stands in.
+    fn in_context(&self, error: SelectorError) -> SelectorError {
+        if error.0.starts_with("couldn't parse") {
+            return error;
+        }
+        self.error(&format!("unable to parse requirement: {error}"))
+    }
+
     fn error(&self, cause: &str) -> SelectorError {
         SelectorError(format!(
             "couldn't parse the selector string \"{}\": {cause}",
@@ -314,48 +313,6 @@ impl Parser<'_> {
     }
 }
 
-/// flux's selector of conditions: `type=status` or `type!=status`, in any letter case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusSelector {
-    kind: String,
-    status: String,
-    is_negated: bool,
-}
-
-impl StatusSelector {
-    /// Reads the selector; it is split at the first `!=`, else at the first `=`.
-    pub fn parse(text: &str) -> Result<Self, SelectorError> {
-        let parts = match text.split_once("!=") {
-            Some((kind, status)) => Some((kind, status, true)),
-            None => text
-                .split_once('=')
-                .map(|(kind, status)| (kind, status, false)),
-        };
-        let (kind, status, is_negated) = parts.ok_or_else(|| {
-            SelectorError(format!(
-                "expected status selector in type=status or type!=status format, but found: {text}"
-            ))
-        })?;
-        Ok(Self {
-            kind: kind.to_lowercase(),
-            status: status.to_lowercase(),
-            is_negated,
-        })
-    }
-
-    /// Whether conditions, as type and status, are chosen. Where the type is missing, only `!=` is met.
-    pub fn matches<'c>(&self, conditions: impl IntoIterator<Item = (&'c str, &'c str)>) -> bool {
-        let status = conditions
-            .into_iter()
-            .find(|(kind, _)| kind.to_lowercase() == self.kind)
-            .map(|(_, status)| status.to_lowercase());
-        match status {
-            Some(status) => (status == self.status) != self.is_negated,
-            None => self.is_negated,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -448,26 +405,5 @@ mod tests {
         fn no_text_panics(text in "\\PC*") {
             let _ = Selector::parse(&text);
         }
-    }
-
-    #[test]
-    fn conditions_are_chosen_by_type_and_status() {
-        let conditions = [("Ready", "False"), ("Stalled", "True")];
-        for (selector, is_met) in [
-            ("ready=false", true),
-            ("READY=True", false),
-            ("ready!=true", true),
-            ("Stalled!=TRUE", false),
-            ("reconciling=true", false),
-            ("reconciling!=true", true),
-            ("ready==false", false),
-        ] {
-            let parsed = StatusSelector::parse(selector).unwrap();
-            assert_eq!(parsed.matches(conditions), is_met, "{selector}");
-        }
-        assert_eq!(
-            StatusSelector::parse("ready").unwrap_err().to_string(),
-            "expected status selector in type=status or type!=status format, but found: ready"
-        );
     }
 }
