@@ -31,12 +31,18 @@ pub fn render_diff(report: &RunReport, color: bool, terminal: bool) -> Vec<u8> {
             continue;
         };
         for file in &plan.files {
-            let diff = unified_diff(file.path.as_str(), &file.before, &file.after, color);
-            if terminal && !color {
-                text.extend_from_slice(sanitize_line(&String::from_utf8_lossy(&diff)).as_bytes());
+            let path = file.path.as_str();
+            let diff = if terminal {
+                let visible = |bytes: &[u8]| {
+                    let text = String::from_utf8_lossy(bytes);
+                    sanitize_line(&text).into_owned().into_bytes()
+                };
+                let (before, after) = (visible(&file.before), visible(&file.after));
+                unified_diff(&sanitize_line(path), &before, &after, color)
             } else {
-                text.extend_from_slice(&diff);
-            }
+                unified_diff(path, &file.before, &file.after, color)
+            };
+            text.extend_from_slice(&diff);
         }
         text.extend_from_slice(message_block(update, &plan.message).as_bytes());
     }
