@@ -17,7 +17,7 @@ use crate::error::CommandError;
 use crate::flags::{Environment, GlobalFlags, ObjectFlags, RegistryFlags, TreeFlags};
 use crate::git::GitClient;
 use crate::ops::Services;
-use crate::output::{TerminalProgress, Ui};
+use crate::output::{LogWriter, TerminalProgress, Ui};
 use crate::ports::{Cancellation, Clock, Cluster, Objects, Progress, SystemClock, Worktree};
 use crate::redacted::Redacted;
 use crate::registry::{self, RegistryClient, RegistrySettings};
@@ -177,6 +177,14 @@ impl Context {
             let live: Arc<dyn Cluster> = self.live().clone();
             live
         })
+    }
+
+    /// What the API server warned of while it was asked, each warning once.
+    pub fn server_warnings(&self) -> Vec<String> {
+        self.live
+            .get()
+            .map(|live| live.take_warnings())
+            .unwrap_or_default()
     }
 
     fn live(&self) -> &Arc<LiveCluster> {
@@ -358,18 +366,27 @@ impl Context {
             Some(filter) => filter.to_owned(),
             None => match self.global.verbosity {
                 0 => return,
-                1..=3 => "info".to_owned(),
-                4 | 5 => "debug".to_owned(),
-                _ => "trace".to_owned(),
+                1..=3 => "kubectl_imageupdate=info".to_owned(),
+                4 | 5 => format!("kubectl_imageupdate=debug,{}", without_requests()),
+                6 | 7 => "kubectl_imageupdate=debug".to_owned(),
+                _ => "kubectl_imageupdate=trace".to_owned(),
             },
         };
         // A second run in the same process, as in the quickstart, keeps the first one's logger.
         let _ = tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-            .with_writer(std::io::stderr)
+            .with_writer(|| LogWriter)
             .with_ansi(false)
+            .log_internal_errors(false)
             .try_init();
     }
+}
+
+/// Directives that silence the rooms' lines about single requests.
+fn without_requests() -> String {
+    ["cluster::session", "registry::transport", "git::http"]
+        .map(|module| format!("kubectl_imageupdate::{module}=info"))
+        .join(",")
 }
 
 /// A DNS label, as Kubernetes names namespaces.

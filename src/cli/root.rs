@@ -124,7 +124,11 @@ pub fn run(arguments: Vec<OsString>, environment: Environment, streams: Streams)
         environment,
         Arc::clone(&ui),
     );
-    finish(dispatch(&root, &context), &program, &ui, codes)
+    let result = dispatch(&root, &context);
+    for warning in context.server_warnings() {
+        ui.warn(&warning);
+    }
+    finish(result, &program, &ui, codes)
 }
 
 /// `diff` has exit codes of its own, wherever the verb stands among the flags.

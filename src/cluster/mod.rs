@@ -9,6 +9,7 @@ mod failure;
 mod items;
 mod kubeconfig;
 mod live;
+mod logged;
 mod long_digits;
 mod manifests;
 mod proxy;

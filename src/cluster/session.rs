@@ -16,6 +16,7 @@ use secrecy::SecretString;
 
 use super::failure::{broken_off, no_connection, timed_out};
 use super::kubeconfig::{set_certificate, target};
+use super::logged;
 use super::settings::ConnectionSettings;
 use crate::ports::ObjectsError;
 
@@ -157,6 +158,12 @@ impl Session {
         sink: &mut Sink<'_>,
     ) -> Result<Reply, ObjectsError> {
         let limit = self.settings.request_timeout;
+        let mut log = logged::Body::of(&request.path);
+        let mut logging = |bytes: &[u8]| {
+            log.add(bytes);
+            sink(bytes)
+        };
+        let sink: &mut Sink<'_> = &mut logging;
         if request.endless {
             let response = within(limit, self.begin(request)).await?;
             return receive(response, sink).await;

@@ -77,8 +77,13 @@ fn confirm(context: &Context, question: &str) -> Result<(), CommandError> {
                 .with_hint("use --yes to delete without being asked"),
         );
     }
-    match context.ui().ask(question).as_deref().map(str::trim) {
+    let is_interrupted = || context.cancellation().is_cancelled();
+    let answer = context.ui().ask(question, &is_interrupted);
+    match answer.as_deref().map(str::trim) {
         Some("y" | "Y") => Ok(()),
+        None if is_interrupted() => Err(CommandError::interrupted(
+            "interrupted at the question; what was deleted is printed above",
+        )),
         _ => Err(CommandError::failed("aborting")),
     }
 }

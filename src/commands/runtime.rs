@@ -4,11 +4,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use tokio::sync::mpsc;
 
 use crate::context::Context;
 use crate::duration::GoDuration;
 use crate::error::CommandError;
 use crate::ops::{GatherError, OpsError};
+use crate::ports::Cancellation;
 
 /// How long work that was told to stop may take to come to a safe point.
 const GRACE: Duration = Duration::from_secs(10);
@@ -27,10 +29,11 @@ pub(super) fn block_on<T>(
         .build()
         .map_err(|error| CommandError::failed("starting the runtime").caused_by(&error))?;
     let result = runtime.block_on(async {
+        let mut interrupts = interrupts(context.cancellation().clone());
         tokio::pin!(future);
         tokio::select! {
             result = &mut future => return result,
-            _ = tokio::signal::ctrl_c() => context.cancellation().cancel(),
+            Some(()) = interrupts.recv() => {}
         }
         context.ui().status(
             "interrupted, stopping at the next safe point; press Ctrl-C again to stop at once",
@@ -40,13 +43,28 @@ pub(super) fn block_on<T>(
                 Ok(value) => Ok(value),
                 Err(error) => Err(error),
             },
-            _ = tokio::signal::ctrl_c() => Err(stopped()),
+            Some(()) = interrupts.recv() => Err(stopped()),
             () = tokio::time::sleep(GRACE) => Err(stopped()),
         }
     });
     // Blocking threads that still wait for a server must not hold the process.
     runtime.shutdown_background();
     result
+}
+
+/// Each Ctrl-C, as it comes. A task of its own raises the flag, so that it is up even while the work
+/// blocks its thread, as at a question.
+fn interrupts(cancellation: Cancellation) -> mpsc::UnboundedReceiver<()> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            cancellation.cancel();
+            if sender.send(()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
 }
 
 /// Like [`block_on`], for work on the cluster alone: the limit of the whole operation counts, and an

@@ -3,15 +3,17 @@
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
+use super::sanitize_line;
 use crate::model::{Excerpt, PlannedFile};
 
 /// A unified diff with three lines of context, in git's form (`--- a/path`, `+++ b/path`), byte for
-/// byte: bytes that are no text stay as they are. Empty when nothing differs. Control characters in
-/// the lines are the caller's to sanitise when the diff goes to a terminal.
-pub fn file_diff(file: &PlannedFile, color: bool) -> Vec<u8> {
+/// byte: bytes that are no text stay as they are. Empty when nothing differs. For a terminal the
+/// control characters of path and lines are made visible.
+pub fn file_diff(file: &PlannedFile, color: bool, terminal: bool) -> Vec<u8> {
     let mut paint = Paint {
         text: Vec::new(),
         color,
+        terminal,
     };
     if file.excerpts.is_empty() {
         return paint.text;
@@ -68,10 +70,18 @@ fn lines(first: usize, count: usize) -> String {
 struct Paint {
     text: Vec<u8>,
     color: bool,
+    terminal: bool,
 }
 
 impl Paint {
     fn line(&mut self, style: Style, bytes: &[u8]) {
+        let visible;
+        let bytes = if self.terminal {
+            visible = sanitize_line(&String::from_utf8_lossy(bytes)).into_owned();
+            visible.as_bytes()
+        } else {
+            bytes
+        };
         if !self.color {
             self.text.extend_from_slice(bytes);
             return;
@@ -114,7 +124,7 @@ mod tests {
             }],
             before: None,
         };
-        String::from_utf8(file_diff(&file, false)).unwrap()
+        String::from_utf8(file_diff(&file, false, false)).unwrap()
     }
 
     #[test]

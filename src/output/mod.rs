@@ -20,4 +20,4 @@ pub use jsonpath::{JsonPath, JsonPathError};
 pub use progress::TerminalProgress;
 pub use sanitize::{sanitize_cell, sanitize_line};
 pub use table::Table;
-pub use ui::{ColorChoice, Streams, Ui};
+pub use ui::{ColorChoice, LogWriter, Streams, Ui};

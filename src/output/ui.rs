@@ -1,11 +1,15 @@
 //! The one owner of standard output and standard error.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
 use super::sanitize_line;
+
+/// How often a question that waits for its answer looks for an interrupt.
+const POLL: Duration = Duration::from_millis(50);
 
 /// `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -54,6 +58,7 @@ struct State {
     err: Box<dyn Write + Send>,
     input: Box<dyn Read + Send>,
     failure: Option<io::Error>,
+    closed: bool,
 }
 
 /// Where text goes. Shared by reference; each call writes whole lines.
@@ -91,17 +96,24 @@ impl Ui {
                 err: streams.err,
                 input: streams.input,
                 failure: None,
+                closed: false,
             }),
             quiet,
         }
     }
 
-    /// Prints part of the answer, as it is.
+    /// Prints part of the answer: as it is into a pipe or a file, with control characters made
+    /// visible on a terminal.
     pub fn print(&self, text: &str) {
-        self.write_out(text.as_bytes());
+        if self.out_is_terminal {
+            self.write_out(sanitize_line(text).as_bytes());
+        } else {
+            self.write_out(text.as_bytes());
+        }
     }
 
-    /// Prints bytes that belong to the answer, for example a file's.
+    /// Prints bytes that belong to the answer, as they are: a script, a file's content, a diff that
+    /// may hold colour.
     pub fn print_bytes(&self, bytes: &[u8]) {
         self.write_out(bytes);
     }
@@ -145,19 +157,31 @@ impl Ui {
     }
 
     /// Prints a question on standard error and reads one line of the answer. `None` at the end of
-    /// input.
-    pub fn ask(&self, question: &str) -> Option<String> {
-        self.write_err(question);
-        let mut state = self.lock();
-        let mut line = Vec::new();
-        let mut byte = [0_u8];
-        while state.input.read(&mut byte).ok()? == 1 {
-            if byte[0] == b'\n' {
-                return Some(String::from_utf8_lossy(&line).into_owned());
+    /// input, or as soon as `is_interrupted` says so: a read cannot be called off, so that another
+    /// thread does it.
+    pub fn ask(&self, question: &str, is_interrupted: &dyn Fn() -> bool) -> Option<String> {
+        self.write_err(&sanitize_line(question));
+        let input = std::mem::replace(&mut self.lock().input, Box::new(io::empty()));
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut input = input;
+            let line = read_line(input.as_mut());
+            // Nobody waits any more after an interrupt.
+            let _ = sender.send((line, input));
+        });
+        loop {
+            match receiver.recv_timeout(POLL) {
+                Ok((line, input)) => {
+                    self.lock().input = input;
+                    return line;
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) if !is_interrupted() => {}
+                Err(_) => {
+                    self.write_err("\n");
+                    return None;
+                }
             }
-            line.push(byte[0]);
         }
-        (!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned())
     }
 
     /// Reads standard input to its end.
@@ -165,6 +189,11 @@ impl Ui {
         let mut bytes = Vec::new();
         self.lock().input.read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Whether the reader of standard output has gone away, so that nothing more is wanted.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Whether a person can be asked.
@@ -191,7 +220,7 @@ impl Ui {
     pub fn take_failure(&self) -> Option<io::Error> {
         let mut state = self.lock();
         if let Err(error) = state.out.flush() {
-            remember(&mut state.failure, error);
+            state.remember(error);
         }
         state.failure.take()
     }
@@ -208,7 +237,7 @@ impl Ui {
     fn write_out(&self, bytes: &[u8]) {
         let mut state = self.lock();
         if let Err(error) = state.out.write_all(bytes) {
-            remember(&mut state.failure, error);
+            state.remember(error);
         }
     }
 
@@ -226,9 +255,43 @@ impl Ui {
     }
 }
 
-/// A reader that closed the pipe has what it wanted; anything else is a failure.
-fn remember(failure: &mut Option<io::Error>, error: io::Error) {
-    if error.kind() != ErrorKind::BrokenPipe && failure.is_none() {
-        *failure = Some(error);
+impl State {
+    /// A reader that closed the pipe has what it wanted; anything else is a failure.
+    fn remember(&mut self, error: io::Error) {
+        if error.kind() == ErrorKind::BrokenPipe {
+            self.closed = true;
+        } else if self.failure.is_none() {
+            self.failure = Some(error);
+        }
+    }
+}
+
+/// One line without its end; `None` when there is none.
+fn read_line(input: &mut dyn Read) -> Option<String> {
+    let mut line = Vec::new();
+    let mut byte = [0_u8];
+    while input.read(&mut byte).ok()? == 1 {
+        if byte[0] == b'\n' {
+            return Some(String::from_utf8_lossy(&line).into_owned());
+        }
+        line.push(byte[0]);
+    }
+    (!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned())
+}
+
+/// Where log lines go: standard error, with control characters made visible. A closed standard
+/// error is no reason to end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let _ = io::stderr().write_all(sanitize_line(&text).as_bytes());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::output::Ui;
 use crate::ports::{ObjectScope, Objects};
 
 /// A shell waits no longer than this; the rest of the second is for the shell itself.
-const LIMIT: Duration = Duration::from_millis(850);
+const LIMIT: Duration = Duration::from_millis(600);
 
 /// Where live values come from: what the command line so far says about it.
 pub(super) struct Source {

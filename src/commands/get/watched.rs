@@ -55,6 +55,8 @@ pub(super) fn run(query: &Query, context: &Context) -> Result<Outcome, CommandEr
         };
         rows.print(listing).map_err(|error| unreadable(&error))?;
         let mut visit = |change: ObjectChange| match rows.show(kind, change) {
+            // Whoever read the changes has seen enough.
+            Ok(()) if context.ui().is_closed() => ControlFlow::Break(()),
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 problem = Some(error);

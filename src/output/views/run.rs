@@ -31,12 +31,7 @@ pub fn render_diff(report: &RunReport, color: bool, terminal: bool) -> Vec<u8> {
             continue;
         };
         for file in &plan.files {
-            let diff = file_diff(file, color);
-            if terminal && !color {
-                text.extend_from_slice(sanitize_line(&String::from_utf8_lossy(&diff)).as_bytes());
-            } else {
-                text.extend_from_slice(&diff);
-            }
+            text.extend_from_slice(&file_diff(file, color, terminal));
         }
         text.extend_from_slice(message_block(update, &plan.message).as_bytes());
     }
