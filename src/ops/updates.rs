@@ -128,7 +128,7 @@ async fn prepare(
     let (reached, signer) = if services.worktree.is_some() {
         (None, Signer::default())
     } else {
-        let (reached, signer) = reach(services, update).await?;
+        let (reached, signer) = reach(services, options, update).await?;
         (Some(reached), signer)
     };
     let setters = setter_table(update, selected, choices);
@@ -148,6 +148,7 @@ async fn prepare(
 /// Repository, target, login and signing key, in the controller's order.
 async fn reach(
     services: &Services,
+    options: &RunOptions,
     update: &ImageUpdateAutomation,
 ) -> Result<(Reached, Signer), Failure> {
     const PREFIX: &str = "failed configuring source manager: ";
@@ -188,7 +189,10 @@ async fn reach(
         }
     }
     let objects = services.objects.as_ref();
-    let git_source = login::for_git(objects, &repository).await?;
+    let mut git_source = login::for_git(objects, &repository).await?;
+    if !options.timeout.is_zero() {
+        git_source.timeout = git_source.timeout.min(options.timeout);
+    }
     let signer = Signer(login::signing_key(objects, services.git.as_ref(), update).await?);
     Ok((
         Reached {

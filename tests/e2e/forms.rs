@@ -44,4 +44,7 @@ pub trait Form {
     fn refuses(&mut self, object: &Value) -> Option<String>;
     /// Replaces the stored status of an object, as its controller writes it.
     fn store_status(&mut self, key: &Key, status: &Value);
+    /// Asks the controllers to reconcile everything, beside a stand-in that answers with these
+    /// statuses. `None` where there are no controllers to ask.
+    fn request(&mut self, answers: &BTreeMap<Key, Value>) -> Option<Answer>;
 }

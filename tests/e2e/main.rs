@@ -122,7 +122,25 @@ fn names(folder: &Path, wanted: &[String]) -> Vec<String> {
 
 /// Plays a scenario; trouble with the scenario itself is a failure of it.
 fn verdict(folder: &Path, form: &mut dyn Form) -> Verdict {
-    play(folder, form).unwrap_or_else(|why| Verdict::failed(&why))
+    let mut verdict = play(folder, form).unwrap_or_else(|why| Verdict::failed(&why));
+    let documented = documented();
+    for (rule, field) in &verdict.deviations {
+        if !documented.iter().any(|known| known == rule) {
+            let why = format!("{field}: docs/compatibility.md has no rule {rule}");
+            verdict.failures.push(why);
+        }
+    }
+    verdict
+}
+
+/// The rules that `docs/compatibility.md` states.
+fn documented() -> Vec<String> {
+    include_str!("../../docs/compatibility.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(' ').next())
+        .filter(|rule| rule.starts_with('D'))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Lines `- e2e/SCENARIO: reason` of `KNOWN.md`.

@@ -92,9 +92,15 @@ fn after_state(scenario: &Scenario, form: &mut dyn Form) -> Result<Comparison, S
             run.stage.set_refs(refs);
         }
     }
-    for object in &last.statuses {
-        let status = run.stage.placeholders.fill_value(&object.status);
-        run.form.store_status(&object.key, &with_times(&status));
+    let mut recorded = BTreeMap::new();
+    for object in last
+        .statuses
+        .iter()
+        .filter(|object| object.rejected.is_none())
+    {
+        let status = with_times(&run.stage.placeholders.fill_value(&object.status));
+        run.form.store_status(&object.key, &status);
+        recorded.insert(object.key.clone(), status);
         run.statuses
             .insert(object.key.clone(), object.status.clone());
     }
@@ -118,6 +124,7 @@ fn after_state(scenario: &Scenario, form: &mut dyn Form) -> Result<Comparison, S
             ));
         }
     }
+    run.request(&recorded, &mut comparison);
     Ok(comparison)
 }
 
@@ -194,6 +201,49 @@ impl<'r> Run<'r> {
         let comparison = compare::compare(self.scenario, &self.stage, &wanted, &observed);
         self.statuses.extend(observed.statuses);
         Ok(comparison)
+    }
+
+    /// `--request` tells what the controllers answer, in their words.
+    fn request(&mut self, recorded: &BTreeMap<Key, Value>, comparison: &mut Comparison) {
+        let Some(answer) = self.form.request(recorded) else {
+            return;
+        };
+        let objects = self.form.objects();
+        let mut code = 0;
+        for (wanted, status) in recorded {
+            let (kind, namespace, name) = wanted;
+            let result = format!("{}.image.toolkit.fluxcd.io/{name}", kind.to_lowercase());
+            let object = objects.iter().find(|object| key(object) == *wanted);
+            let suspended = object.is_some_and(|object| object["spec"]["suspend"] == true);
+            let ready = compare::condition(status, "Ready");
+            let text = |field: &str| {
+                ready
+                    .and_then(|ready| ready[field].as_str())
+                    .unwrap_or_default()
+            };
+            let (stream, line) = if suspended {
+                (&answer.stdout, format!("{result} skipped: suspended\n"))
+            } else if text("status") == "True" {
+                let message = text("message");
+                (&answer.stdout, format!("{result} reconciled: {message}\n"))
+            } else {
+                code = 1;
+                let told = match text("status") {
+                    "False" => text("message"),
+                    _ => "not ready within",
+                };
+                (&answer.stderr, format!("{namespace}/{name}: {told}"))
+            };
+            if !stream.contains(&line) {
+                comparison
+                    .failures
+                    .push(format!("--request: {line:?} is missing in {stream:?}"));
+            }
+        }
+        if answer.code != code {
+            let text = format!("--request: exit code {}, expected {code}", answer.code);
+            comparison.failures.push(text);
+        }
     }
 
     /// One more run, which changes nothing: no reference, and of the statuses only the times of a

@@ -1,85 +1,15 @@
 //! A repository of 50,000 files, of which 2,000 are YAML below the update path: what is moved, in
 //! how many requests, and in how much memory.
 
-use std::fmt::Write as _;
 use std::time::Instant;
 
 use tempfile::TempDir;
 
-use crate::fixture::{Fetch, edit, push, search, source};
+use crate::fifty_thousand::{PATH, YAML, build, words, yaml_path};
+use crate::fixture::{Fetch, MARKED, edit, push, search, source};
 use crate::secure_shell::again;
-use crate::support::git_repository::{Repositories, Repository};
+use crate::support::git_repository::Repositories;
 use crate::support::git_server::{GitServer, Logged, Settings};
-
-const PATH: &str = "clusters/prod";
-const FOLDERS: usize = 111;
-const YAML: usize = 2_000;
-const FILES: usize = 50_000;
-
-/// Text of about 10 kB that compresses about four to one, as manifests do.
-fn words(seed: u64) -> String {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut text = String::new();
-    while text.len() < 9_900 {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        // One of 64 words of seven letters.
-        let mut word = (state >> 20) % 64 * 2_654_435_761;
-        let _ = write!(text, "key{}: ", state % 20);
-        for _ in 0..7 {
-            text.push(char::from(b'a' + u8::try_from(word % 26).unwrap()));
-            word /= 26;
-        }
-        text.push('\n');
-    }
-    text
-}
-
-/// The repository of the specification's measurement. Files outside the path are short, since they
-/// never travel.
-fn build(repositories: &Repositories) -> Repository {
-    let repository = repositories.create("huge");
-    let mut stream = String::from(
-        "commit refs/heads/main\ncommitter Seed <seed@example.com> 1700000000 +0000\ndata 4\nseed\n",
-    );
-    let mut file = |path: &str, text: &str| {
-        let _ = write!(stream, "M 644 inline {path}\ndata {}\n{text}\n", text.len());
-    };
-    for number in 0..YAML {
-        let mut text = words(number as u64);
-        if number % 100 == 0 {
-            text += "image: app:1.0 # {\"$imagepolicy\": \"flux-system:app\"}\n";
-        }
-        let folder = number % FOLDERS;
-        file(
-            &format!(
-                "{PATH}/team{}/service{folder}/file{number}.yaml",
-                folder % 10
-            ),
-            &text,
-        );
-    }
-    for number in YAML..FILES {
-        let folder = number % 2_120;
-        let path = format!(
-            "{}/part{}/folder{folder}/file{number}.txt",
-            [
-                "apps",
-                "base",
-                "docs",
-                "infra",
-                "clusters/dev",
-                "clusters/test"
-            ][folder % 6],
-            folder % 35,
-        );
-        file(&path, &format!("{number}\n"));
-    }
-    repository.fast_import(stream.as_bytes());
-    repository.git(&["repack", "-adbq"]);
-    repository
-}
 
 fn sums(log: &[Logged]) -> (usize, u64, u64) {
     let received = log.iter().map(|entry| entry.sent).sum();
@@ -90,7 +20,7 @@ fn sums(log: &[Logged]) -> (usize, u64, u64) {
 #[test]
 fn fifty_thousand_files_cost_what_the_folder_costs() {
     let repositories = Repositories::new();
-    let repository = build(&repositories);
+    let repository = build(&repositories, false, &|_| MARKED.to_owned());
     let server = GitServer::start(repositories.root(), Settings::default());
     let source = source(&server.url("huge"));
     let cache = TempDir::new().unwrap();
@@ -122,7 +52,7 @@ fn fifty_thousand_files_cost_what_the_folder_costs() {
     drop(fetch());
     let unchanged = sums(&server.take_log());
 
-    let foreign = format!("{PATH}/team1/service1/file1.yaml");
+    let foreign = yaml_path(1);
     repository.commit("main", "foreign", &[(foreign.as_str(), "other: text\n")]);
     let started = Instant::now();
     drop(fetch());

@@ -12,6 +12,7 @@ mod support;
 mod basics;
 mod cache;
 mod faults;
+mod fifty_thousand;
 mod fixture;
 mod huge;
 mod logins;

@@ -7,6 +7,7 @@ use crate::product::{Objects, bad, good};
 use crate::support::git_repository::{Repositories, git};
 use crate::support::git_server::{Fault, GitServer, RequestHead, Settings};
 use crate::support::program::{Answer, Program};
+use crate::support::ssh_server::SshServer;
 
 const FILE: &str = "clusters/my-cluster/app.yaml";
 const OTHER: &str = "clusters/other/app.yaml";
@@ -114,6 +115,111 @@ fn a_connection_that_is_cut_anywhere_ends_in_the_truth() {
         }
     }
     repository.assert_sound();
+}
+
+/// A proxy that ends every connection after so many bytes of the server's, once.
+fn cutting_proxy(to: u16) -> (u16, std::sync::Arc<std::sync::atomic::AtomicU64>) {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let rest = Arc::new(AtomicU64::new(u64::MAX));
+    let shared = Arc::clone(&rest);
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let rest = Arc::clone(&shared);
+            let mut server = TcpStream::connect(("127.0.0.1", to)).unwrap();
+            let (mut from, mut into) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut into);
+                let _ = into.shutdown(Shutdown::Write);
+            });
+            std::thread::spawn(move || {
+                let mut buffer = [0; 256];
+                while let Ok(count @ 1..) = server.read(&mut buffer) {
+                    let left = rest.load(Ordering::SeqCst);
+                    if left < count as u64 {
+                        // From now on all goes through again.
+                        rest.store(u64::MAX, Ordering::SeqCst);
+                        break;
+                    }
+                    if left < u64::MAX {
+                        rest.store(left - count as u64, Ordering::SeqCst);
+                    }
+                    if client.write_all(&buffer[..count]).is_err() {
+                        break;
+                    }
+                }
+                let _ = client.shutdown(Shutdown::Both);
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    (port, rest)
+}
+
+#[test]
+fn a_connection_of_ssh_that_is_cut_anywhere_ends_in_the_truth() {
+    let repositories = Repositories::new();
+    let repository = small(&repositories);
+    let server = SshServer::start(true);
+    let (port, rest) = cutting_proxy(server.port());
+    let own = format!(":{}/", server.port());
+    let url = server
+        .url(&repository.path)
+        .replace(&own, &format!(":{port}/"));
+    let known = server
+        .known_hosts("host_ed25519.pub")
+        .replace(&format!("]:{} ", server.port()), &format!("]:{port} "));
+    let key = String::from_utf8(server.key("client")).unwrap();
+    let program = Program::new();
+    let objects = |tag: &str| {
+        Objects::new(&url)
+            .tag(tag)
+            .login(&[("identity", &key), ("known_hosts", &known)])
+    };
+    // How much a run that nobody cuts receives.
+    const PLENTY: u64 = 1 << 40;
+    rest.store(PLENTY, std::sync::atomic::Ordering::SeqCst);
+    good(&objects("2.0").reconcile(&program));
+    let whole = PLENTY - rest.load(std::sync::atomic::Ordering::SeqCst);
+    let early = (0..6).map(|part| whole * part / 6);
+    // Where the report is, and the farewell after it.
+    let late = (1..8).map(|part| whole - 60 * part);
+    let (mut failed, mut arrived_all_the_same) = (0, 0);
+    for (number, bytes) in early.chain(late).enumerate() {
+        let tag = format!("{}.0", number + 3);
+        let objects = objects(&tag);
+        rest.store(bytes, std::sync::atomic::Ordering::SeqCst);
+        let answer = objects.reconcile(&program);
+        let cut = rest.swap(u64::MAX, std::sync::atomic::Ordering::SeqCst) == u64::MAX;
+        let arrived = repository.show("main", FILE) == MARKED.replace("1.0", &tag);
+        assert_eq!(answer.code == 0, arrived, "{bytes}: {answer:#?}");
+        if arrived {
+            arrived_all_the_same += usize::from(cut);
+        } else {
+            failed += 1;
+            good(&objects.reconcile(&program));
+        }
+    }
+    assert!(
+        failed >= 3 && arrived_all_the_same >= 1,
+        "{failed} failed, {arrived_all_the_same} arrived all the same"
+    );
+    repository.assert_sound();
+}
+
+#[test]
+fn the_limit_of_the_whole_run_ends_the_wait_for_a_silent_server() {
+    let repositories = Repositories::new();
+    small(&repositories);
+    let server = GitServer::start(repositories.root(), Settings::default());
+    server.fault(|_| Some(Fault::Silence));
+    let answer = Objects::new(&server.url("fleet"))
+        .run(&Program::new(), &["reconcile", "update", "--timeout", "1s"]);
+    bad(&answer, "no answer within 1 s");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Objects in a real API server, one scenario at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +11,7 @@ use super::{Form, Outcome};
 use crate::kube::{Cluster, Profile, cluster, collection};
 use crate::objects::{key, namespaces};
 use crate::scenario::{Key, Scenario, entries, list};
-use crate::support::program::Program;
+use crate::support::program::{Answer, Program};
 
 /// Resources that scenarios use, with their collections below a namespace.
 const IMAGE: &str = "/apis/image.toolkit.fluxcd.io/v1";
@@ -89,6 +92,38 @@ impl InCluster {
         objects
     }
 
+    /// What controllers do for every object that has a new request: they end with a status and
+    /// note the request.
+    fn answer_requests(&self, answers: &BTreeMap<Key, Value>) {
+        for object in self.read() {
+            let requested = &object["metadata"]["annotations"]["reconcile.fluxcd.io/requestedAt"];
+            let handled = &object["status"]["lastHandledReconcileAt"];
+            let key = key(&object);
+            let (false, Some(answer)) = (
+                requested.is_null() || requested == handled,
+                answers.get(&key),
+            ) else {
+                continue;
+            };
+            let mut status = answer.clone();
+            status["lastHandledReconcileAt"] = requested.clone();
+            status["observedGeneration"] = object["metadata"]["generation"].clone();
+            self.write_status(&key, &status);
+        }
+    }
+
+    /// Writes a status as the controller of its kind.
+    fn write_status(&self, key: &Key, status: &Value) {
+        let manager = match key.0.as_str() {
+            "ImageUpdateAutomation" => "image-automation-controller",
+            _ => "image-reflector-controller",
+        };
+        let path = format!("{}/status?fieldManager={manager}", Self::path(key));
+        let patch = json!({"status": status});
+        let (code, answer) = self.cluster.request("PATCH", &path, Some(&patch));
+        assert!(code < 300, "PATCH {path}: {answer}");
+    }
+
     fn path(key: &Key) -> String {
         let (kind, namespace, name) = key;
         let object = json!({"apiVersion": "image.toolkit.fluxcd.io/v1", "kind": kind,
@@ -100,6 +135,27 @@ impl InCluster {
 impl Form for InCluster {
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn request(&mut self, answers: &BTreeMap<Key, Value>) -> Option<Answer> {
+        let ended = AtomicBool::new(false);
+        Some(thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::SeqCst) {
+                    self.answer_requests(answers);
+                    thread::sleep(Duration::from_millis(20));
+                }
+            });
+            let answer = self.program.run(&[
+                "reconcile",
+                "all",
+                "--all-namespaces",
+                "--request",
+                "--timeout=3s",
+            ]);
+            ended.store(true, Ordering::SeqCst);
+            answer
+        }))
     }
 
     fn load(&mut self, scenario: &Scenario, objects: &[Value]) -> Result<(), String> {
@@ -167,13 +223,6 @@ impl Form for InCluster {
     }
 
     fn store_status(&mut self, key: &Key, status: &Value) {
-        let manager = match key.0.as_str() {
-            "ImageUpdateAutomation" => "image-automation-controller",
-            _ => "image-reflector-controller",
-        };
-        let path = format!("{}/status?fieldManager={manager}", Self::path(key));
-        let patch = json!({"status": status});
-        let (code, answer) = self.cluster.request("PATCH", &path, Some(&patch));
-        assert!(code < 300, "PATCH {path}: {answer}");
+        self.write_status(key, status);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Form, Outcome};
 use crate::objects::{is_target, key, merge, namespaces, stream};
 use crate::scenario::{Key, Scenario, list};
-use crate::support::program::Program;
+use crate::support::program::{Answer, Program};
 
 /// A file of objects.
 pub struct Files {
@@ -32,6 +32,10 @@ impl Form for Files {
     }
 
     fn refuses(&mut self, _object: &Value) -> Option<String> {
+        None
+    }
+
+    fn request(&mut self, _answers: &BTreeMap<Key, Value>) -> Option<Answer> {
         None
     }
 
