@@ -20,6 +20,9 @@ pub enum ParseFloatError {
 
 /// Reads a number as `strconv.ParseFloat(text, 64)` does.
 pub fn parse_float(text: &str) -> Result<f64, ParseFloatError> {
+    if let Some(value) = small_integer(text) {
+        return Ok(value);
+    }
     if let Some(special) = special(text) {
         return Ok(special);
     }
@@ -39,6 +42,22 @@ pub fn parse_float(text: &str) -> Result<f64, ParseFloatError> {
         return Err(ParseFloatError::Range);
     }
     Ok(if negative { -value } else { value })
+}
+
+/// Plain digits, few enough for a double to hold each value: nearly every item of a numerical policy.
+#[expect(clippy::cast_precision_loss, reason = "fifteen digits fit into 53 bits")]
+fn small_integer(text: &str) -> Option<f64> {
+    if text.is_empty() || text.len() > 15 {
+        return None;
+    }
+    let mut value: u64 = 0;
+    for byte in text.bytes() {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        value = value * 10 + u64::from(byte - b'0');
+    }
+    Some(value as f64)
 }
 
 /// Infinities with a sign or without, not-a-number without, in any letter case.

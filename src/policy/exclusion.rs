@@ -11,6 +11,7 @@ const DEFAULT: &str = r"^.*\.sig$";
 #[derive(Clone, Debug)]
 pub struct Exclusion {
     texts: Vec<String>,
+    /// Empty for the default list, which needs no regular expression.
     patterns: Vec<Pattern>,
 }
 
@@ -26,11 +27,13 @@ pub struct ExclusionError {
 impl Exclusion {
     /// Compiles a list; an empty one means the default.
     pub fn new(list: &[String]) -> Result<Self, ExclusionError> {
-        let texts = if list.is_empty() {
-            vec![DEFAULT.to_owned()]
-        } else {
-            list.to_vec()
-        };
+        if list.is_empty() || list == [DEFAULT] {
+            return Ok(Self {
+                texts: vec![DEFAULT.to_owned()],
+                patterns: Vec::new(),
+            });
+        }
+        let texts = list.to_vec();
         let patterns = texts
             .iter()
             .map(|text| {
@@ -55,10 +58,7 @@ impl Exclusion {
 
     /// The place in the list of the first pattern that matches the tag anywhere.
     pub fn position(&self, tag: &str) -> Option<usize> {
-        // Most lists are the default one, which needs no regular expression.
-        if let [only] = self.texts.as_slice()
-            && only == DEFAULT
-        {
+        if self.patterns.is_empty() {
             return (tag.ends_with(".sig") && !tag.contains('\n')).then_some(0);
         }
         self.patterns

@@ -47,10 +47,20 @@ impl TagFile {
                 let count = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
                 let mut tags = Vec::with_capacity(count);
                 let lines = text.trim_start_matches('\u{feff}').split('\n');
-                tags.extend(lines.map(str::trim).filter(|line| !line.is_empty()));
+                tags.extend(lines.map(trimmed).filter(|line| !line.is_empty()));
                 tags
             }
         }
+    }
+}
+
+/// A line without blanks around it; nearly all lines have none, which two bytes tell.
+fn trimmed(line: &str) -> &str {
+    let graphic = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if graphic(line.as_bytes().first()) && graphic(line.as_bytes().last()) {
+        line
+    } else {
+        line.trim()
     }
 }
 
