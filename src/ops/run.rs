@@ -95,16 +95,11 @@ pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport,
     let gathered =
         gather::gather(services.objects.as_ref(), &options.scope, &options.targets).await?;
     refuse_named_suspended(options, &gathered)?;
+    let templates = message::read_all(options, &gathered.updates);
     // Where no message can be written there is no work to do: nothing is scanned or fetched.
-    if !gathered.updates.is_empty()
-        && gathered
-            .updates
-            .iter()
-            .all(|update| message::read(options, update).is_err())
-    {
-        let include = |_: &NamespacedName| true;
+    if !templates.is_empty() && templates.iter().all(Result::is_err) {
         let (updates, notes) =
-            updates::run_all(services, options, &gathered, &[], &include).await?;
+            updates::run_all(services, options, &gathered, templates, &[], &|_| true).await?;
         return Ok(RunReport {
             repositories: Vec::new(),
             policies: Vec::new(),
@@ -131,7 +126,7 @@ pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport,
     stop_if_cancelled(services, "nothing was written")?;
     let include = |key: &NamespacedName| named(Kind::ImageUpdateAutomation, key);
     let (updates, notes) =
-        updates::run_all(services, options, &gathered, &decided, &include).await?;
+        updates::run_all(services, options, &gathered, templates, &decided, &include).await?;
     Ok(RunReport {
         repositories: repositories.into_values().collect(),
         policies: decided,

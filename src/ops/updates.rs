@@ -25,6 +25,7 @@ pub(super) async fn run_all(
     services: &Services,
     options: &RunOptions,
     gathered: &Gathered,
+    templates: Vec<message::Prepared>,
     policies: &[PolicyOutcome],
     include_suspended: &dyn Fn(&NamespacedName) -> bool,
 ) -> Result<(Vec<UpdateOutcome>, Vec<Note>), OpsError> {
@@ -32,13 +33,13 @@ pub(super) async fn run_all(
     let mut states: Vec<Option<UpdateState>> = Vec::new();
     let mut observed = Vec::new();
     let mut jobs = Vec::new();
-    for (index, update) in gathered.updates.iter().enumerate() {
+    for (index, (update, template)) in gathered.updates.iter().zip(templates).enumerate() {
         observed.push(Vec::new());
         if update.spec.suspend && !include_suspended(&update.key()) {
             states.push(Some(UpdateState::Suspended));
             continue;
         }
-        match prepare(services, options, gathered, policies, update, index).await {
+        match prepare(services, gathered, template, policies, update, index).await {
             Ok((reached, job)) => {
                 observed[index].clone_from(&job.observed);
                 states.push(None);
@@ -91,13 +92,13 @@ struct Reached {
 /// The automation's way to its repository, and its job.
 async fn prepare(
     services: &Services,
-    options: &RunOptions,
     gathered: &Gathered,
+    template: message::Prepared,
     policies: &[PolicyOutcome],
     update: &ImageUpdateAutomation,
     index: usize,
 ) -> Result<(Option<Reached>, Job), Failure> {
-    let (template, values) = message::read(options, update)?;
+    let (template, values) = template?;
     let selected = match gathered.selected.get(&update.key()) {
         Some(Ok(selected)) => selected.as_slice(),
         Some(Err(error)) => {
