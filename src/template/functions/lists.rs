@@ -179,6 +179,7 @@ fn slice(call: &Call<'_>) -> Outcome {
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "lists are far shorter than what a float can count"
 )]
 fn chunk(call: &Call<'_>) -> Outcome {

@@ -158,8 +158,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_to(&mut self, end: usize) {
-        let passed = &self.input.as_bytes()[self.at..end];
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line += self.input[self.at..end].matches('\n').count();
         self.at = end;
     }
 
