@@ -12,7 +12,7 @@ use crate::exit::Outcome;
 use crate::flags::{ObjectFlags, RegistryFlags, TreeFlags};
 use crate::model::{RunReport, UpdateState};
 use crate::ops::{self, Apply, RunOptions, Scope, Targets};
-use crate::output::views::{render_diff, render_messages};
+use crate::output::views::{render_bare_messages, render_diff, render_messages};
 
 /// Show what reconcile would commit: a unified diff and the message
 ///
@@ -25,6 +25,9 @@ use crate::output::views::{render_diff, render_messages};
 
   # What would change in the checkout at hand
   kubectl imageupdate diff -f clusters/my-cluster -R --worktree .
+
+  # Try a message template
+  kubectl imageupdate diff -f clusters/my-cluster -R --message --message-template '{{ range .Changed.Changes }}{{ println .NewValue }}{{ end }}'
 
 Exit codes:
   0 no differences, 1 differences, 2 trouble, 130 interrupted")]
@@ -125,7 +128,7 @@ pub(super) fn finish(
 ) -> Result<Outcome, CommandError> {
     let ui = context.ui();
     if message_only {
-        ui.print(&render_messages(report));
+        ui.print(&render_bare_messages(report));
     } else if let Some(program) = external_program(context) {
         super::external_diff::show(program, report, context)?;
         ui.print(&render_messages(report));

@@ -10,20 +10,24 @@ use super::run::RunOptions;
 use crate::api::ImageUpdateAutomation;
 use crate::model::{Failure, Note};
 use crate::setters::FileChanges;
+use crate::template::Limits;
 use crate::template::commit::{
     Change, ChangedFile, CommitData, CommitTemplate, MessageError, ObjectIdentifier, UpdatedImage,
 };
 
+/// Steps for a few changes; a whole run may take more.
+const SAMPLE_STEPS: u64 = 5_000_000;
+
 /// `.Values` of a template.
 type Values = BTreeMap<String, String>;
+
+/// A template that was read and tried out, and its values.
+pub(super) type Prepared = Result<(CommitTemplate, Option<Values>), Failure>;
 
 /// The template of an automation and its values, with the run's own on top. What can never work
 /// fails here, before anything else is done: a template that does not parse, and one that asks the
 /// sample data for what there is not.
-pub(super) fn read(
-    options: &RunOptions,
-    update: &ImageUpdateAutomation,
-) -> Result<(CommitTemplate, Option<Values>), Failure> {
+pub(super) fn read(options: &RunOptions, update: &ImageUpdateAutomation) -> Prepared {
     let commit = update.spec.git.as_ref().map(|git| &git.commit);
     let text = options
         .message_template
@@ -159,8 +163,16 @@ pub fn check_message_template(
 /// Renders a template for sample changes, and for more of them where it fails with a few: a template
 /// may count on there being several. Returns the error when it fails with all.
 fn try_out(template: &CommitTemplate, values: Option<&Values>) -> Option<MessageError> {
-    let failed = |files| template.render(&sample(files, values)).err();
-    failed(1).and(failed(3))
+    let limits = Limits {
+        steps: SAMPLE_STEPS,
+        ..Limits::default()
+    };
+    let failed = |files| template.render_within(&sample(files, values), limits).err();
+    let first = failed(1)?;
+    if first.is_of_limits() {
+        return Some(first);
+    }
+    failed(3)
 }
 
 /// Sample changes: so many files, and in each as many objects with as many changes.

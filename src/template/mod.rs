@@ -43,7 +43,18 @@ pub use self::value::{
 pub struct TemplateError {
     text: String,
     hint: Option<String>,
-    of_data: bool,
+    cause: Cause,
+}
+
+/// What an error comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The template itself.
+    Template,
+    /// A function that refused its arguments.
+    Data,
+    /// A limit.
+    Limits,
 }
 
 impl TemplateError {
@@ -51,15 +62,12 @@ impl TemplateError {
         Self {
             text: text.into(),
             hint: None,
-            of_data: false,
+            cause: Cause::Template,
         }
     }
 
-    fn of_data(self) -> Self {
-        Self {
-            of_data: true,
-            ..self
-        }
+    fn because(self, cause: Cause) -> Self {
+        Self { cause, ..self }
     }
 
     fn with_hint(self, hint: Option<String>) -> Self {
@@ -68,7 +76,12 @@ impl TemplateError {
 
     /// Whether a function refused the values it was given, so that with others it may not.
     pub fn is_of_data(&self) -> bool {
-        self.of_data
+        self.cause == Cause::Data
+    }
+
+    /// Whether the template used up what it may use.
+    pub fn is_of_limits(&self) -> bool {
+        self.cause == Cause::Limits
     }
 
     /// What may help, where something may.

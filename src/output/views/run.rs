@@ -49,6 +49,31 @@ pub fn render_messages(report: &RunReport) -> String {
     text
 }
 
+/// The messages alone: that of one automation as it would be committed, those of several each behind
+/// the name of its automation.
+pub fn render_bare_messages(report: &RunReport) -> String {
+    let messages: Vec<(String, String)> = report
+        .updates
+        .iter()
+        .filter_map(|update| Some((update.object.key().to_string(), update.plan()?)))
+        .filter(|(_, plan)| !plan.is_empty())
+        .map(|(key, plan)| {
+            let mut message = sanitize_line(&plan.message).into_owned();
+            if !message.ends_with('\n') {
+                message.push('\n');
+            }
+            (key, message)
+        })
+        .collect();
+    if let [(_, message)] = messages.as_slice() {
+        return message.clone();
+    }
+    let blocks = messages
+        .iter()
+        .map(|(key, message)| format!("# {key}\n{message}"));
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
 /// Author and message as `git log` would show them, each line behind a `#`, so that the whole
 /// answer is still a patch.
 fn message_block(update: &UpdateOutcome, message: &str) -> String {

@@ -96,6 +96,11 @@ pub enum MessageError {
 }
 
 impl MessageError {
+    /// Whether the template used up what it may use.
+    pub fn is_of_limits(&self) -> bool {
+        matches!(self, Self::Run(error) if error.is_of_limits())
+    }
+
     /// Whether a function refused the data, so that other data may pass.
     pub fn is_of_data(&self) -> bool {
         matches!(self, Self::Run(error) if error.is_of_data())

@@ -1,10 +1,10 @@
 //! Calls: how many arguments, of which types, and what a function says.
 
 use super::{Machine, Operand, Run};
-use crate::template::TemplateError;
 use crate::template::functions::{Body, Call, Function};
 use crate::template::syntax::{Node, NodeKind, Number, Place};
 use crate::template::value::{Dict, Kind, List, Parameter, Value, types};
+use crate::template::{Cause, TemplateError};
 
 impl<'t> Machine<'t> {
     pub(super) fn function(
@@ -27,15 +27,21 @@ impl<'t> Machine<'t> {
         let result = run(&Call::new(name, &self.arguments[base..], &self.budget));
         self.arguments.truncate(base);
         match result {
-            Ok(value) => Ok(Operand::new(value)),
+            // A function that returns nil declares an interface.
+            Ok(value) => Ok(Operand {
+                interface: value.is_nil(),
+                value,
+            }),
             Err(message) => {
                 self.place = Some(place);
                 let error = self.fail(&format!("error calling {name}: {message}"));
                 // Work without end is the template's own fault.
-                error.map_err(|error: TemplateError| match self.budget.is_spent() {
-                    true => error,
-                    false => error.of_data(),
-                })
+                let cause = if self.budget.is_spent() {
+                    Cause::Limits
+                } else {
+                    Cause::Data
+                };
+                error.map_err(|error: TemplateError| error.because(cause))
             }
         }
     }
@@ -76,7 +82,7 @@ impl<'t> Machine<'t> {
         last: Option<Operand>,
     ) -> Run<Operand> {
         let base = self.arguments.len();
-        let shown = rest.first().map(ToString::to_string);
+        let shown = rest.first().map(Node::text);
         self.gather(
             function.name,
             function.fixed,

@@ -8,10 +8,10 @@ mod lookup;
 mod operand;
 mod statements;
 
-use super::TemplateError;
 use super::limits::{Budget, Limits};
 use super::syntax::{Place, Statement, Tree};
 use super::value::Value;
+use super::{Cause, TemplateError};
 use crate::semver::quote;
 pub(super) use operand::Operand;
 use statements::Frame;
@@ -100,7 +100,10 @@ impl<'t> Machine<'t> {
 
     /// Takes a step.
     fn step(&self) -> Run<()> {
-        self.budget.spend(1).or_else(|message| self.fail(&message))
+        self.budget.spend(1).or_else(|message| {
+            self.fail(&message)
+                .map_err(|error: TemplateError| error.because(Cause::Limits))
+        })
     }
 
     /// The variables of the template that runs.

@@ -93,6 +93,7 @@ impl<'t> Machine<'t> {
         if rest.is_empty() && last.is_none() {
             return Ok(());
         }
+        let first = first.text();
         self.fail(&format!("can't give argument to non-function {first}"))
     }
 

@@ -161,16 +161,10 @@ impl Directives<'_> {
     fn verb(&mut self) -> Option<char> {
         let rest = self.format.get(self.at..)?;
         let first = rest.utf8_chunks().next()?;
-        match first.valid().chars().next() {
-            Some(verb) => {
-                self.at += verb.len_utf8();
-                Some(verb)
-            }
-            None => {
-                self.at += 1;
-                Some(char::REPLACEMENT_CHARACTER)
-            }
-        }
+        let verb = first.valid().chars().next();
+        // A byte that is no text is one character.
+        self.at += verb.map_or(1, char::len_utf8);
+        Some(verb.unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
     /// Digits. A number that is too great reads as none, and so does all that follows it.

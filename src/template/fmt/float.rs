@@ -164,11 +164,11 @@ fn parts(value: Float) -> (u64, i32, u32) {
     }
 }
 
-fn unpacked(exponent: u64, fraction: u64, bits: u32, bias: i32) -> (u64, i32, u32) {
+fn unpacked(exponent: u64, fraction: u64, width: u32, bias: i32) -> (u64, i32, u32) {
     let biased = i32::try_from(exponent).unwrap_or(0);
     match biased {
-        0 => (fraction, 1 - bias, bits),
-        biased => (fraction | 1 << bits, biased - bias, bits),
+        0 => (fraction, 1 - bias, width),
+        biased => (fraction | 1 << width, biased - bias, width),
     }
 }
 

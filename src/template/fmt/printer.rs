@@ -512,9 +512,8 @@ fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
     };
     let at = text.find(letters).unwrap_or(text.len());
     let (mantissa, exponent) = text.split_at(at);
+    // Of a hexadecimal prefix the letter counts among the digits, as it does in Go.
     let significant = mantissa
-        .trim_start_matches("0x")
-        .trim_start_matches("0X")
         .chars()
         .filter(|c| *c != '.')
         .skip_while(|c| *c == '0')

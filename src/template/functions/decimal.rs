@@ -18,7 +18,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("add1f", &[Any], |call| {
         let one = Decimal::of(1.0)?;
-        Decimal::of(float(call.value(0)))?.plus(&one)?.result()
+        Decimal::of(float(call.value(0)))?
+            .plus(&one)
+            .map(|sum| sum.result())
     }),
     Function::variadic("subf", &[Any], Any, |call| {
         fold(
@@ -47,7 +49,7 @@ fn fold(
         call.budget.spend(16)?;
         result = step(&result, &Decimal::of(float(value))?)?;
     }
-    result.result()
+    Ok(result.result())
 }
 
 /// `digits * 10^exponent`.
@@ -140,8 +142,8 @@ impl Decimal {
     }
 
     /// The nearest float.
-    fn result(&self) -> Outcome {
+    fn result(&self) -> Value {
         let text = format!("{}e{}", self.digits, self.exponent);
-        Ok(Value::Float(text.parse().unwrap_or(f64::NAN)))
+        Value::Float(text.parse().unwrap_or(f64::NAN))
     }
 }

@@ -24,9 +24,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("b32dec", &[Str], |call| {
         call.string(decode_32(call.text(0)).unwrap_or_else(|at| corrupt(32, at)))
     }),
-    Function::new("sha1sum", &[Str], |call| sum::<sha1::Sha1>(call)),
-    Function::new("sha256sum", &[Str], |call| sum::<sha2::Sha256>(call)),
-    Function::new("sha512sum", &[Str], |call| sum::<sha2::Sha512>(call)),
+    Function::new("sha1sum", &[Str], sum::<sha1::Sha1>),
+    Function::new("sha256sum", &[Str], sum::<sha2::Sha256>),
+    Function::new("sha512sum", &[Str], sum::<sha2::Sha512>),
     Function::new("adler32sum", &[Str], |call| {
         call.string(adler(call.text(0)).to_string())
     }),

@@ -114,14 +114,15 @@ impl Writer {
                 let entries = entries.iter().map(|(key, value)| (key.as_slice(), *value));
                 self.object(entries, depth)?;
             }
-            Value::Object(object) => match object.json() {
-                Some(text) => self.out.push_str(&text),
-                None => {
-                    let fields = object.fields();
-                    let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value));
-                    self.object(fields, depth)?;
+            Value::Object(object) => {
+                if let Some(text) = object.json() {
+                    self.out.push_str(&text);
+                    return Ok(());
                 }
-            },
+                let fields = object.fields();
+                let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value));
+                self.object(fields, depth)?;
+            }
         }
         Ok(())
     }

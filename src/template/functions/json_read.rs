@@ -22,7 +22,7 @@ fn invalid(byte: u8, context: &str) -> String {
     let shown = match byte {
         b'\'' => r"'\''".to_owned(),
         b'"' => "'\"'".to_owned(),
-        b' '..=b'~' => format!("'{}'", char::from(byte)),
+        b' '..=b'~' | 0x80.. => format!("'{}'", char::from(byte)),
         b'\n' => r"'\n'".to_owned(),
         b'\r' => r"'\r'".to_owned(),
         b'\t' => r"'\t'".to_owned(),
@@ -35,7 +35,6 @@ fn invalid(byte: u8, context: &str) -> String {
                 _ => 'f',
             }
         ),
-        0x80.. => format!("'{}'", char::from(byte)),
         byte => format!("'\\x{byte:02x}'"),
     };
     format!("invalid character {shown} {context}")

@@ -503,9 +503,7 @@ impl<'v> Reader<'v> {
                 let found = fraction.map_or(0, |text| {
                     text.bytes().take_while(u8::is_ascii_digit).count()
                 });
-                if trims && found > 0 {
-                    self.fraction();
-                } else if !trims && found == digits {
+                if (trims && found > 0) || (!trims && found == digits) {
                     self.fraction();
                 } else if !trims {
                     return failed(self);

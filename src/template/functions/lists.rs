@@ -179,6 +179,7 @@ fn slice(call: &Call<'_>) -> Outcome {
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "lists are far shorter than what a float can count"
 )]
 fn chunk(call: &Call<'_>) -> Outcome {
@@ -223,11 +224,11 @@ fn concat(call: &Call<'_>) -> Outcome {
 }
 
 /// The numbers from one up or down to another, as far as the step leads there.
-fn steps(call: &Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, String> {
-    if (stop < start && step >= 0) || (stop >= start && step <= 0) {
+fn steps(call: &Call<'_>, start: i64, end: i64, step: i64) -> Result<Vec<i64>, String> {
+    if (end < start && step >= 0) || (end >= start && step <= 0) {
         return Ok(Vec::new());
     }
-    let count = start.abs_diff(stop).div_ceil(step.unsigned_abs());
+    let count = start.abs_diff(end).div_ceil(step.unsigned_abs());
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     drop(call.budget.elements(count)?);
     let mut numbers = Vec::with_capacity(count);
@@ -239,8 +240,8 @@ fn steps(call: &Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, 
     Ok(numbers)
 }
 
-fn until_step(call: &Call<'_>, start: i64, stop: i64, step: i64) -> Outcome {
-    let numbers = steps(call, start, stop, step)?;
+fn until_step(call: &Call<'_>, start: i64, end: i64, step: i64) -> Outcome {
+    let numbers = steps(call, start, end, step)?;
     call.list(&types::INTS, numbers.into_iter().map(Value::int).collect())
 }
 

@@ -1,5 +1,10 @@
 //! Integers and floats.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "entries of the table return what functions return"
+)]
+
 use super::cast::{float, integer};
 use super::{Call, Function, Outcome};
 use crate::template::fmt;

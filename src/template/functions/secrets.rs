@@ -234,13 +234,11 @@ fn decrypt(call: &Call<'_>) -> Outcome {
     let Some(padding) = plain.last().copied() else {
         return Err("runtime error: index out of range [-1]".to_owned());
     };
-    match plain.len().checked_sub(padding.into()) {
-        Some(length) => call.string(&plain[..length]),
-        None => {
-            let past = usize::from(padding) - plain.len();
-            Err(format!(
-                "runtime error: slice bounds out of range [:-{past}]"
-            ))
-        }
-    }
+    let Some(length) = plain.len().checked_sub(padding.into()) else {
+        let past = usize::from(padding) - plain.len();
+        return Err(format!(
+            "runtime error: slice bounds out of range [:-{past}]"
+        ));
+    };
+    call.string(&plain[..length])
 }

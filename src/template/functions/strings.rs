@@ -292,7 +292,7 @@ fn indented(call: &Call<'_>, before: &[u8]) -> Outcome {
     let Ok(count) = usize::try_from(count) else {
         return Err("strings: negative Repeat count".to_owned());
     };
-    let lines = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let lines = text.split(|byte| *byte == b'\n').count();
     let size = lines.saturating_mul(count).saturating_add(text.len());
     call.budget.text(size)?;
     let mut result = before.to_vec();

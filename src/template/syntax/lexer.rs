@@ -158,8 +158,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_to(&mut self, end: usize) {
-        let passed = &self.input.as_bytes()[self.at..end];
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line += self.input[self.at..end].matches('\n').count();
         self.at = end;
     }
 
@@ -256,10 +255,12 @@ impl<'t> Lexer<'t> {
                 None => return Err("unterminated raw quoted string".to_owned()),
             },
             '$' => (Kind::Variable, name(rest)?),
-            '.' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => match name(rest)? {
-                1 => (Kind::Dot, 1),
-                length => (Kind::Field, length),
-            },
+            '.' if rest.len() > 1 && !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+                match name(rest)? {
+                    1 => (Kind::Dot, 1),
+                    length => (Kind::Field, length),
+                }
+            }
             '+' | '-' | '.' | '0'..='9' => number(rest)?,
             first if is_alphanumeric(first) => word(rest)?,
             '(' => {

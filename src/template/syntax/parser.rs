@@ -549,15 +549,15 @@ impl<'t> Parser<'t, '_> {
     fn term(&mut self) -> Parsed<Option<Node>> {
         let token = self.next_word();
         let kind = match token.kind {
-            Kind::Identifier => match functions::find(token.text, self.library) {
-                Some(function) => NodeKind::Function(function),
-                None => {
+            Kind::Identifier => {
+                let Some(function) = functions::find(token.text, self.library) else {
                     let name = quote(token.text);
                     let error = self.fail(&format!("function {name} not defined"));
                     let hint = functions::hint(token.text);
                     return error.map_err(|error: TemplateError| error.with_hint(hint));
-                }
-            },
+                };
+                NodeKind::Function(function)
+            }
             Kind::Dot => NodeKind::Dot,
             Kind::Keyword(Keyword::Nil) => NodeKind::Nil,
             Kind::Variable => {

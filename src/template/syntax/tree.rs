@@ -33,6 +33,16 @@ pub(in crate::template) enum NodeKind {
     Pipe(Pipe),
 }
 
+impl Node {
+    /// The node's own text: a pipe in parentheses shows them only among other operands.
+    pub(in crate::template) fn text(&self) -> String {
+        match &self.kind {
+            NodeKind::Pipe(pipe) => pipe.to_string(),
+            _ => self.to_string(),
+        }
+    }
+}
+
 /// Operands beside each other: a call, or one value.
 #[derive(Clone, Debug)]
 pub(in crate::template) struct Command {
@@ -109,7 +119,7 @@ impl Place<'_> {
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Node(node) => node.fmt(f),
+            Self::Node(node) => f.write_str(&node.text()),
             Self::Command(command) => command.fmt(f),
             Self::Pipe(pipe) => pipe.fmt(f),
             Self::Template(template) => template.fmt(f),
