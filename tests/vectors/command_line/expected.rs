@@ -93,13 +93,17 @@ impl Expected {
                 }
                 tables.retain(|table| !table.rows.is_empty());
                 // A scan without a time is no scan in the year 1.
-                for cell in tables.iter_mut().flat_map(|table| &mut table.rows).flatten() {
+                for cell in tables
+                    .iter_mut()
+                    .flat_map(|table| &mut table.rows)
+                    .flatten()
+                {
                     if cell == "0001-01-01T00:00:00Z" {
                         cell.clear();
                     }
                 }
             }
-            Output::Results(results) => *results = changes(&self.progress),
+            Output::Results(results) => *results = changes(&self.progress, self.code == 0),
             _ => {}
         }
     }
@@ -192,7 +196,7 @@ impl Messages {
 }
 
 /// What flux says it did, as the lines that kubectl would print.
-fn changes(progress: &[String]) -> Vec<(String, &'static [&'static str])> {
+fn changes(progress: &[String], is_good: bool) -> Vec<(String, &'static [&'static str])> {
     let mut changes = Vec::new();
     let mut name = String::new();
     for line in progress {
@@ -215,7 +219,8 @@ fn changes(progress: &[String]) -> Vec<(String, &'static [&'static str])> {
             "created" => &["created"],
             // flux writes defaults of the server again and calls that an update.
             "updated" => &["configured", "unchanged"],
-            "annotated" => &["reconciled", "annotated"],
+            // Only a request that was fulfilled is told.
+            "annotated" if is_good => &["reconciled"],
             _ => continue,
         };
         changes.push((name.clone(), said));
@@ -278,7 +283,11 @@ impl Rows {
         let header = self.header.as_deref().unwrap_or_default();
         let control = |cell: &String| cell.chars().any(char::is_control);
         header.iter().any(|cell| cell.contains(' '))
-            || self.rows.iter().flatten().any(|cell| cell.starts_with("0001-"))
+            || self
+                .rows
+                .iter()
+                .flatten()
+                .any(|cell| cell.starts_with("0001-"))
             || (self.rows.is_empty() && !header.is_empty())
             || self.rows.iter().flatten().any(control)
     }
@@ -295,7 +304,11 @@ pub(super) fn facts(message: &str) -> Vec<String> {
         return connection_facts(connection);
     }
     let mut facts = Vec::new();
-    for quoted in go_strings(message).iter().map(String::as_str).chain(between(message)) {
+    for quoted in go_strings(message)
+        .iter()
+        .map(String::as_str)
+        .chain(between(message))
+    {
         // The name of the program, and texts that only look quoted.
         if quoted != "flux" && !quoted.contains(':') && !quoted.contains(", ") {
             facts.push(quoted.to_owned());
