@@ -32,6 +32,7 @@ pub mod registry;
 pub mod selector;
 pub mod semver;
 pub mod setters;
+pub mod splice;
 pub mod template;
 pub mod worktree;
 pub mod yaml;

@@ -14,8 +14,9 @@ use crate::image::ImageName;
 use crate::key::{NamespacedName, TreePath};
 use crate::policy::Selection;
 use crate::setters::{FileChanges, Marker};
+use crate::splice::Patch;
 
-pub use chain::{AutomationChain, ExplainReport, ExplainedMarker, PolicyChain};
+pub use chain::{AutomationChain, ExplainReport, ExplainedMarker, MarkerReason, PolicyChain};
 pub use tags::TagReport;
 
 /// How much a note weighs.
@@ -192,15 +193,28 @@ impl PolicyOutcome {
     }
 }
 
-/// One file of a plan.
+/// One file of a plan. Its content stays in the tree, so that a plan does not grow with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedFile {
     /// Path from the tree's root.
     pub path: TreePath,
-    /// Content that the plan was made from.
-    pub before: Vec<u8>,
-    /// New content.
-    pub after: Vec<u8>,
+    /// How it changes.
+    pub patch: Patch,
+    /// The lines that change, with some around them, in order and apart from each other.
+    pub excerpts: Vec<Excerpt>,
+    /// The whole content that the plan was made from, when the run was asked to keep it.
+    pub before: Option<Vec<u8>>,
+}
+
+/// Some whole lines of a file, as they stand before the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    /// Number of the first line, from 1.
+    pub line: usize,
+    /// The first byte.
+    pub start: usize,
+    /// The lines.
+    pub text: Box<[u8]>,
 }
 
 /// A marker somewhere in the tree.

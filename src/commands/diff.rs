@@ -79,6 +79,7 @@ pub fn run(args: &DiffArgs, context: &Context) -> Result<Outcome, CommandError> 
         timeout: context.timeout(),
         message_template: args.message_template.clone(),
         message_values: values(&args.values)?,
+        keep_content: external_program(context).is_some(),
         ..RunOptions::default()
     };
     let report = runtime::block_on(context, async { Ok(ops::run(&services, &options).await?) })?;
@@ -111,6 +112,11 @@ fn values(items: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
         .collect()
 }
 
+/// The user's own program for differences.
+pub(super) fn external_program(context: &Context) -> Option<&str> {
+    context.environment().text("KUBECTL_EXTERNAL_DIFF")
+}
+
 /// Shows a planned report; shared with `reconcile --dry-run`.
 pub(super) fn finish(
     report: &RunReport,
@@ -120,7 +126,7 @@ pub(super) fn finish(
     let ui = context.ui();
     if message_only {
         ui.print(&render_messages(report));
-    } else if let Some(program) = context.environment().text("KUBECTL_EXTERNAL_DIFF") {
+    } else if let Some(program) = external_program(context) {
         super::external_diff::show(program, report, context)?;
         ui.print(&render_messages(report));
     } else {

@@ -20,8 +20,12 @@ pub(super) fn show(
     let (before, after) = (folder.path().join("LIVE"), folder.path().join("MERGED"));
     for plan in report.updates.iter().filter_map(UpdateOutcome::plan) {
         for file in &plan.files {
-            write(&before.join(file.path.as_str()), &file.before)?;
-            write(&after.join(file.path.as_str()), &file.after)?;
+            let Some(content) = &file.before else {
+                continue;
+            };
+            let edited = file.patch.apply(content).unwrap_or_default();
+            write(&before.join(file.path.as_str()), content)?;
+            write(&after.join(file.path.as_str()), &edited)?;
         }
     }
     if !before.exists() {

@@ -148,6 +148,7 @@ pub fn run(args: &ReconcileArgs, context: &Context) -> Result<Outcome, CommandEr
         status: args.status.into(),
         ahead_of_cluster: args.ahead_of_cluster,
         timeout: context.timeout(),
+        keep_content: dry_run && diff::external_program(context).is_some(),
         ..RunOptions::default()
     };
     let report = runtime::block_on(context, async {

@@ -3,6 +3,7 @@
 use super::{Failure, FoundMarker, Note};
 use crate::api::ImageRef;
 use crate::key::NamespacedName;
+use crate::setters::MarkerState;
 
 /// From an image to the chosen tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,15 +40,37 @@ pub struct PolicyChain {
     pub notes: Vec<Note>,
 }
 
+/// Why a marker is or is not written: its own state, or something around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkerReason {
+    /// What became of it.
+    State(MarkerState),
+    /// The file is not below the automation's path.
+    OutsidePath,
+    /// The automation is suspended.
+    AutomationSuspended,
+}
+
+impl MarkerReason {
+    /// Stable code, listed in `docs/reasons.md`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::State(state) => state.code(),
+            Self::OutsidePath => "outside-path",
+            Self::AutomationSuspended => "automation-suspended",
+        }
+    }
+}
+
 /// A marker, and why it is or is not written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainedMarker {
     /// The marker.
     pub found: FoundMarker,
-    /// Stable code, listed in `docs/reasons.md`.
-    pub code: &'static str,
     /// Why it is or is not written.
-    pub reason: String,
+    pub reason: MarkerReason,
+    /// The same as a sentence.
+    pub sentence: String,
 }
 
 /// From the chosen tags to the lines of a tree.

@@ -43,23 +43,19 @@ impl TagReport<'_> {
             item: tag,
             verdict,
         };
-        match (&self.rules, &self.selection) {
-            (Some(rules), Some(selection)) => selection
-                .explain(rules, &self.kept)
-                .rows()
-                .for_each(&mut *visit),
-            _ => {
-                let judged = self.failure.is_none();
-                let mut tags = self.kept.clone();
-                tags.sort_unstable_by(|left, right| right.cmp(left));
-                for tag in tags {
-                    let verdict = if judged {
-                        Verdict::Listed
-                    } else {
-                        Verdict::NotJudged
-                    };
-                    visit(row(tag, verdict));
-                }
+        if let (Some(rules), Some(selection)) = (&self.rules, &self.selection) {
+            let explanation = selection.explain(rules, &self.kept);
+            explanation.rows().for_each(&mut *visit);
+        } else {
+            let mut tags = self.kept.clone();
+            tags.sort_unstable_by(|left, right| right.cmp(left));
+            for tag in tags {
+                let verdict = if self.failure.is_none() {
+                    Verdict::Listed
+                } else {
+                    Verdict::NotJudged
+                };
+                visit(row(tag, verdict));
             }
         }
         let patterns = self.exclusion.as_ref().map_or(&[][..], Exclusion::patterns);

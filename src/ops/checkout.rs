@@ -22,7 +22,11 @@ pub(super) struct Planned {
 }
 
 /// Fetches the group's revision and plans its automations, each on top of the ones before.
-pub(super) fn fetch_and_plan(services: &Services, group: &Group) -> Result<Planned, Failure> {
+pub(super) fn fetch_and_plan(
+    services: &Services,
+    group: &Group,
+    keep_content: bool,
+) -> Result<Planned, Failure> {
     let paths: Vec<TreePath> = group.jobs.iter().map(|job| job.path.clone()).collect();
     let range = match &group.checkout {
         CheckoutReference::Semver(range) => Some(range.as_str()),
@@ -41,16 +45,12 @@ pub(super) fn fetch_and_plan(services: &Services, group: &Group) -> Result<Plann
             cancellation: &services.cancellation,
         })
         .map_err(|error| checkout_failure(group, &error))?;
-    let mut overlay = Overlay::new();
+    let mut overlay = Overlay::default();
     let mut plans = Vec::new();
     for job in &group.jobs {
-        let plan = plan::plan(&*snapshot, job, &overlay);
+        let plan = plan::plan(&*snapshot, job, &overlay, keep_content);
         if let Ok(plan) = &plan {
-            overlay.extend(
-                plan.files
-                    .iter()
-                    .map(|file| (file.path.clone(), file.after.clone())),
-            );
+            overlay.add(plan);
         }
         plans.push(plan);
     }

@@ -12,8 +12,8 @@ use super::{policies, scan, updates};
 use crate::api::{ImagePolicy, ImageRepository, ImageUpdateAutomation, Kind};
 use crate::key::{NamespacedName, TreePath};
 use crate::model::{
-    AutomationChain, ExplainReport, ExplainedMarker, FoundMarker, Note, PolicyChain, PolicyOutcome,
-    PolicyState, RepositoryOutcome, RepositoryState, UpdateOutcome, UpdateState,
+    AutomationChain, ExplainReport, ExplainedMarker, FoundMarker, MarkerReason, Note, PolicyChain,
+    PolicyOutcome, PolicyState, RepositoryOutcome, RepositoryState, UpdateOutcome, UpdateState,
 };
 use crate::policy::{Exclusion, Policy, Selection, Verdict};
 use crate::setters::MarkerState;
@@ -301,8 +301,8 @@ fn fill(
             .filter(|found| found.path.below(&under).is_none())
             .map(|found| ExplainedMarker {
                 found: found.clone(),
-                code: "outside-path",
-                reason: format!(
+                reason: MarkerReason::OutsidePath,
+                sentence: format!(
                     "the file is outside of spec.update.path ({})",
                     own.object.update_path()
                 ),
@@ -329,23 +329,32 @@ fn fill(
 /// Why a marker below the automation's path is or is not written.
 fn inside(found: &FoundMarker, suspended: bool) -> ExplainedMarker {
     let state = found.marker.state;
-    let (code, reason) = match state {
+    let (reason, sentence) = match state {
         MarkerState::Updated if suspended => (
-            "suspended",
+            MarkerReason::AutomationSuspended,
             "it would be written, but the automation is suspended".to_owned(),
         ),
-        MarkerState::Updated => (state.code(), "the next run writes it".to_owned()),
-        MarkerState::Current => (state.code(), "it has the value already".to_owned()),
-        MarkerState::UnreadableFile => (
-            state.code(),
-            "the file is not read by the controllers, so nothing in it is written".to_owned(),
+        MarkerState::Updated => (
+            MarkerReason::State(state),
+            "the next run writes it".to_owned(),
         ),
-        _ => (state.code(), found.marker.warning().unwrap_or_default()),
+        MarkerState::Current => (
+            MarkerReason::State(state),
+            "it has the value already".to_owned(),
+        ),
+        MarkerState::UnreadableFile => (
+            MarkerReason::State(state),
+            "the controllers cannot read the file, so nothing in it is written".to_owned(),
+        ),
+        _ => (
+            MarkerReason::State(state),
+            found.marker.warning().unwrap_or_default(),
+        ),
     };
     ExplainedMarker {
         found: found.clone(),
-        code,
         reason,
+        sentence,
     }
 }
 
@@ -485,6 +494,6 @@ fn count_verdicts(
     // In the order of the chain, not of the alphabet.
     chain.verdicts = Verdict::CODES
         .iter()
-        .filter_map(|(code, _)| Some((*code, *counts.get(code)?)))
+        .filter_map(|code| Some((*code, *counts.get(code)?)))
         .collect();
 }

@@ -9,6 +9,7 @@ mod access;
 mod agreement;
 mod checkout;
 mod declare;
+mod excerpt;
 mod explain;
 mod gather;
 mod group;
@@ -37,7 +38,7 @@ pub use declare::{
 };
 pub use explain::{ExplainTarget, explain};
 pub use gather::{GatherError, Gathered, Scope, Targets};
-pub use message::check_message_template;
+pub use message::{TemplateProblem, check_message_template};
 pub use preview::{Preview, preview};
 pub use ready::{Readiness, WaitError, readiness, wait_ready};
 pub use record::StatusMode;

@@ -6,46 +6,80 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::group::Job;
-use super::message;
+use super::{excerpt, message};
 use crate::key::TreePath;
-use crate::model::{Failure, FoundMarker, Note, Plan, PlannedFile};
+use crate::model::{Excerpt, Failure, FoundMarker, Note, Plan, PlannedFile};
 use crate::ports::{FileQuery, SearchReport, Tree, TreeError, TreeFile};
 use crate::setters::{self, FileChanges, FileOutcome};
+use crate::splice::Patch;
 
-/// Files that earlier automations of the run changed, so that later ones see them.
-pub(super) type Overlay = BTreeMap<TreePath, Vec<u8>>;
+/// How earlier automations of the run changed files, so that later ones see it.
+#[derive(Debug, Default)]
+pub(super) struct Overlay(BTreeMap<TreePath, Vec<Patch>>);
+
+impl Overlay {
+    /// Adds the changes of a plan.
+    pub(super) fn add(&mut self, plan: &Plan) {
+        for file in &plan.files {
+            let patches = self.0.entry(file.path.clone()).or_default();
+            patches.push(file.patch.clone());
+        }
+    }
+
+    /// Whether nothing was changed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The changed files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &TreePath> {
+        self.0.keys()
+    }
+
+    /// The content of a file after the changes, from that in the tree.
+    pub(super) fn see(&self, path: &TreePath, content: Vec<u8>) -> Vec<u8> {
+        let patches = self.0.get(path).into_iter().flatten();
+        patches.fold(content, |content, patch| {
+            // A file that changed meanwhile is found out when the first patch is to be written.
+            patch.apply(&content).unwrap_or(content)
+        })
+    }
+}
 
 /// A file with markers, on its way into the plan.
 struct Scanned {
     path: TreePath,
     outcome: FileOutcome,
-    before: Vec<u8>,
+    excerpts: Vec<Excerpt>,
+    before: Option<Vec<u8>>,
 }
 
-/// Plans one automation.
-pub(super) fn plan(tree: &dyn Tree, job: &Job, overlay: &Overlay) -> Result<Plan, Failure> {
+/// Plans one automation. `keep_content` is for those who want to see whole files.
+pub(super) fn plan(
+    tree: &dyn Tree,
+    job: &Job,
+    overlay: &Overlay,
+    keep_content: bool,
+) -> Result<Plan, Failure> {
     check_strategy(job)?;
     let under = tree
         .resolve(&job.path)
         .map_err(|error| walk_failure(job, &error))?;
     let scanned: Mutex<Vec<Scanned>> = Mutex::new(Vec::new());
     let visit = |file: TreeFile| {
-        let before = overlay.get(&file.path).cloned().unwrap_or(file.bytes);
+        let before = overlay.see(&file.path, file.bytes);
         let outcome = setters::scan_file(&file.path, &before, &job.setters);
-        // Only what the plan needs is kept, so that memory does not grow with the tree.
-        let before = if outcome.new_bytes.is_some() {
-            before
-        } else {
-            Vec::new()
+        let splices = outcome.patch.as_ref().map_or(&[][..], Patch::splices);
+        let found = Scanned {
+            path: file.path,
+            excerpts: excerpt::excerpts(&before, splices),
+            before: (keep_content && !splices.is_empty()).then_some(before),
+            outcome,
         };
         scanned
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Scanned {
-                path: file.path,
-                outcome,
-                before,
-            });
+            .push(found);
     };
     let query = FileQuery {
         under: &under,
@@ -101,12 +135,13 @@ fn assemble(
     report: &SearchReport,
 ) -> Result<Plan, Failure> {
     let mut plan = Plan::default();
-    for file in scanned {
-        let Scanned {
-            path,
-            outcome,
-            before,
-        } = file;
+    for Scanned {
+        path,
+        outcome,
+        excerpts,
+        before,
+    } in scanned
+    {
         let relative = relative_name(&path, under);
         if !outcome.changes.is_empty() {
             plan.changes.push(FileChanges {
@@ -136,11 +171,12 @@ fn assemble(
                 marker,
             });
         }
-        if let Some(after) = outcome.new_bytes {
+        if let Some(patch) = outcome.patch {
             plan.files.push(PlannedFile {
                 path,
+                patch,
+                excerpts,
                 before,
-                after,
             });
         }
     }

@@ -253,7 +253,7 @@ fn tags<'r>(
         Some(RepositoryState::Scanned(scan)) => Ok(scan),
         Some(RepositoryState::Failed(failure)) => Err(Failure {
             local: failure.local,
-            ..no_tags(format!("image repository {key}: {}", failure.message))
+            ..no_tags(format!("image repository {key} could not be scanned"))
         }),
         Some(RepositoryState::Suspended) => Err(no_tags(format!(
             "image repository {key} is suspended, so it offers no tags"

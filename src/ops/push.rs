@@ -11,6 +11,7 @@ use super::race::Race;
 use super::run::Services;
 use super::status::rfc3339;
 use super::{signing, source};
+use crate::key::TreePath;
 use crate::model::{Applied, Failure, Note, Plan, Severity, UpdateState};
 use crate::ports::{
     CheckoutReference, GitError, NewCommit, PushError, PushReport, PushRequest, Snapshot,
@@ -97,8 +98,8 @@ fn fail_all(group: &Group, failure: &Failure) -> Vec<(usize, UpdateState)> {
 }
 
 /// Fetches the group's revision and plans its automations, each on top of the ones before.
-pub(super) fn plan_group(services: &Services, group: Group) -> PlannedGroup {
-    let fetched = fetch_and_plan(services, &group);
+pub(super) fn plan_group(services: &Services, group: Group, keep_content: bool) -> PlannedGroup {
+    let fetched = fetch_and_plan(services, &group, keep_content);
     PlannedGroup { group, fetched }
 }
 
@@ -127,7 +128,7 @@ pub(super) fn apply_group(
                 if !race.again(&services.cancellation) {
                     return states;
                 }
-                planned = plan_group(services, group);
+                planned = plan_group(services, group, false);
                 if strict && planned.warns() {
                     return planned.refuse(&strict_failure());
                 }
@@ -138,7 +139,7 @@ pub(super) fn apply_group(
 
 /// Ctrl-C came before the push.
 fn interrupted() -> Failure {
-    Failure::new(
+    Failure::local(
         "GitOperationFailed",
         "failed to update source: interrupted; nothing was pushed",
     )
@@ -244,11 +245,7 @@ fn commit(
         .as_ref()
         .map(|git| git.commit.author.clone());
     let commit = NewCommit {
-        files: plan
-            .files
-            .iter()
-            .map(|file| (file.path.clone(), file.after.clone()))
-            .collect(),
+        files: edited_files(snapshot, plan)?,
         message: plan.message.clone(),
         author: signing::identity(&author.unwrap_or_default()),
         seconds: services.clock.now().as_second(),
@@ -261,6 +258,32 @@ fn commit(
             format!("failed to update source: {}", chain(&error)),
         )
     })
+}
+
+/// The new contents of a plan's files, from what the snapshot holds now.
+fn edited_files(snapshot: &dyn Snapshot, plan: &Plan) -> Result<Vec<(TreePath, Vec<u8>)>, Failure> {
+    let fail = |text: String| {
+        Failure::new(
+            "GitOperationFailed",
+            format!("failed to update source: {text}"),
+        )
+    };
+    plan.files
+        .iter()
+        .map(|file| {
+            let before = snapshot
+                .read(&file.path)
+                .map_err(|error| fail(chain(&error)))?;
+            // The automation before this one failed, and with it what this plan stands on.
+            let after = file.patch.apply(&before).ok_or_else(|| {
+                fail(format!(
+                    "{} is not what the run was planned on; nothing was committed",
+                    file.path
+                ))
+            })?;
+            Ok((file.path.clone(), after))
+        })
+        .collect()
 }
 
 /// Pushes: once for all commits when they go the same way, else once for each.

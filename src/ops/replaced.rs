@@ -13,7 +13,7 @@ use crate::ports::{CheckoutReference, FetchRequest, Identity, NewCommit, Snapsho
 use crate::setters;
 
 /// Empties plans whose result the push branch already holds. `checkout` is the tree that they were
-/// made on, `after` the content of every file that they change.
+/// made on, `after` how they change its files.
 pub(super) fn skip_if_equal<'p>(
     services: &Services,
     group: &Group,
@@ -54,15 +54,17 @@ fn is_equal(services: &Services, group: &Group, checkout: &dyn Snapshot, after: 
     });
     // A branch that is not there is made; any other trouble shows again when it is pushed.
     let Ok(mut tip) = fetched else { return false };
-    let same = |(path, bytes): (&TreePath, &Vec<u8>)| tip.read(path).is_ok_and(|at| at == *bytes);
-    if !after.iter().all(same) {
-        return false;
+    let mut files = Vec::new();
+    for path in after.paths() {
+        let Ok(before) = checkout.read(path) else {
+            return false;
+        };
+        let expected = after.see(path, before.clone());
+        if !tip.read(path).is_ok_and(|content| content == expected) {
+            return false;
+        }
+        files.push((path.clone(), before));
     }
-    let before: Option<Vec<(TreePath, Vec<u8>)>> = after
-        .keys()
-        .map(|path| Some((path.clone(), checkout.read(path).ok()?)))
-        .collect();
-    let Some(files) = before else { return false };
     // With the old values in place both trees must be one. The commit stays here.
     let undone = tip.commit(&NewCommit {
         files,

@@ -1,6 +1,6 @@
 //! The run that `get -f`, `diff` and `reconcile` share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use super::gather::{self, GatherError, Scope, Targets};
 use super::record::{self, StatusMode};
 use super::status::rfc3339;
 use super::updates::Choices;
-use super::{agreement, policies, scan, updates};
-use crate::api::{ImageRepository, Kind};
+use super::{agreement, message, policies, scan, updates};
+use crate::api::{ImagePolicy, ImageRepository, Kind};
 use crate::key::NamespacedName;
 use crate::model::{RepositoryOutcome, RunReport};
 use crate::ports::{Cancellation, Clock, Cluster, GitHost, Objects, Progress, Registry, Worktree};
@@ -74,6 +74,8 @@ pub struct RunOptions {
     pub message_template: Option<String>,
     /// Template values on top of the automation's.
     pub message_values: BTreeMap<String, String>,
+    /// Keep the whole content of files in the plans, for those who show them.
+    pub keep_content: bool,
 }
 
 /// Why a run has no report.
@@ -102,7 +104,7 @@ pub enum OpsError {
 /// Runs: gather, scan, choose, for automations plan and perhaps apply, and write the statuses.
 pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport, OpsError> {
     let begin = Instant::now();
-    let gathered = gather::gather(
+    let mut gathered = gather::gather(
         services.objects.as_ref(),
         &options.scope,
         &options.targets,
@@ -110,6 +112,7 @@ pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport,
     )
     .await?;
     refuse_named_suspended(options, &gathered)?;
+    leave_idle(options, &mut gathered);
     let named =
         |kind: Kind, key: &NamespacedName| gathered.on_demand.contains(&(kind, key.clone()));
     let wanted: Vec<ImageRepository> = gathered.repositories.values().cloned().collect();
@@ -158,6 +161,27 @@ async fn write_statuses(services: &Services, options: &RunOptions, report: &mut 
     let in_worktree = services.worktree.is_some();
     let notes = record::record(cluster.as_ref(), report, options.status, in_worktree, &now).await;
     report.notes.extend(notes);
+}
+
+/// Where no message can be written there is no work to do: nothing is scanned for automations whose
+/// templates are all wrong.
+fn leave_idle(options: &RunOptions, gathered: &mut gather::Gathered) {
+    let readable = |update| message::read(options, update).is_ok();
+    if gathered.updates.is_empty() || gathered.updates.iter().any(readable) {
+        return;
+    }
+    let wanted = &gathered.wanted;
+    gathered
+        .policies
+        .retain(|key, _| wanted.contains(&(Kind::ImagePolicy, key.clone())));
+    let needed: BTreeSet<NamespacedName> = gathered
+        .policies
+        .values()
+        .map(ImagePolicy::repository_key)
+        .collect();
+    gathered.repositories.retain(|key, _| {
+        needed.contains(key) || wanted.contains(&(Kind::ImageRepository, key.clone()))
+    });
 }
 
 /// A suspended object that was named is an error: the safest mode is a choice, not an accident.

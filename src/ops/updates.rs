@@ -114,6 +114,7 @@ async fn prepare(
     update: &ImageUpdateAutomation,
     index: usize,
 ) -> Result<(Option<Reached>, Job), Failure> {
+    let (template, values) = message::read(options, update)?;
     let selected = match gathered.selected.get(&update.key()) {
         Some(Ok(selected)) => selected.as_slice(),
         Some(Err(error)) => {
@@ -124,25 +125,12 @@ async fn prepare(
         }
         None => &[],
     };
-    let spec = update.spec.git.clone().unwrap_or_default();
     let (reached, signer) = if services.worktree.is_some() {
         (None, Signer::default())
     } else {
         let (reached, signer) = reach(services, update).await?;
         (Some(reached), signer)
     };
-    let text = options
-        .message_template
-        .as_deref()
-        .or(spec.commit.message_template.as_deref())
-        .unwrap_or_default();
-    let template = message::parse(text)?;
-    let mut values = spec.commit.message_template_values.clone();
-    if !options.message_values.is_empty() {
-        values
-            .get_or_insert_default()
-            .extend(options.message_values.clone());
-    }
     let setters = setter_table(update, selected, choices);
     let job = Job {
         index,
@@ -275,10 +263,11 @@ async fn remote(
         group(jobs.into_iter().filter_map(|(reached, job)| {
             reached.map(|reached| (reached.source, reached.target, job))
         }));
+    let keep_content = options.keep_content;
     let planned: Vec<Result<push::PlannedGroup, OpsError>> = stream::iter(groups)
         .map(|group: Group| {
             let services = services.clone();
-            blocking(move || push::plan_group(&services, group))
+            blocking(move || push::plan_group(&services, group, keep_content))
         })
         .buffered(PARALLEL_FETCHES)
         .collect()

@@ -16,6 +16,7 @@ use super::run::{Apply, OpsError, RunOptions, Services, stop_if_cancelled};
 use super::signing;
 use super::status::rfc3339;
 use super::updates::blocking;
+use crate::key::TreePath;
 use crate::model::{
     Applied, Failure, Note, Plan, PlannedFile, PolicyOutcome, Severity, UpdateState,
 };
@@ -80,16 +81,12 @@ fn work(
     jobs: &[Job],
     policy_warning: bool,
 ) -> Result<States, OpsError> {
-    let mut overlay = Overlay::new();
+    let mut overlay = Overlay::default();
     let mut plans: Vec<Result<Plan, Failure>> = Vec::new();
     for job in jobs {
-        let plan = plan::plan(worktree, job, &overlay);
+        let plan = plan::plan(worktree, job, &overlay, options.keep_content);
         if let Ok(plan) = &plan {
-            overlay.extend(
-                plan.files
-                    .iter()
-                    .map(|file| (file.path.clone(), file.after.clone())),
-            );
+            overlay.add(plan);
         }
         plans.push(plan);
     }
@@ -103,6 +100,7 @@ fn work(
         "Failed",
         "warnings are failures with --strict; nothing was written",
     );
+    stop_if_cancelled(services, "no file was changed")?;
     let mut states = States::new();
     for (job, plan) in jobs.iter().zip(plans) {
         let state = match plan {
@@ -121,36 +119,28 @@ fn work(
                     branch: String::new(),
                 }
             }
-            Ok(plan) => {
-                stop_if_cancelled(services, &done_so_far(&states))?;
-                match apply(services, worktree, options.apply, job, &plan) {
-                    Ok(applied) => UpdateState::Applied {
-                        plan,
-                        applied,
-                        revision: revision(worktree),
-                    },
-                    Err(failure) => UpdateState::Failed {
-                        failure,
-                        plan: Some(plan),
-                    },
-                }
-            }
+            Ok(plan) if services.cancellation.is_cancelled() => UpdateState::Failed {
+                failure: Failure::local(
+                    "GitOperationFailed",
+                    "failed to update source: interrupted; nothing was written",
+                ),
+                plan: Some(plan),
+            },
+            Ok(plan) => match apply(services, worktree, options.apply, job, &plan) {
+                Ok(applied) => UpdateState::Applied {
+                    plan,
+                    applied,
+                    revision: revision(worktree),
+                },
+                Err(failure) => UpdateState::Failed {
+                    failure,
+                    plan: Some(plan),
+                },
+            },
         };
         states.push((job.index, state));
     }
     Ok(states)
-}
-
-fn done_so_far(states: &States) -> String {
-    let applied = states
-        .iter()
-        .filter(|(_, state)| matches!(state, UpdateState::Applied { .. }))
-        .count();
-    if applied == 0 {
-        "no file was changed".to_owned()
-    } else {
-        format!("{applied} of the automations were applied, the others changed nothing")
-    }
 }
 
 fn revision(worktree: &dyn Worktree) -> String {
@@ -172,8 +162,9 @@ fn apply(
     plan: &Plan,
 ) -> Result<Applied, Failure> {
     if apply >= Apply::Commit {
+        let paths: Vec<TreePath> = plan.files.iter().map(|file| file.path.clone()).collect();
         worktree
-            .check_commit()
+            .check_commit(&paths)
             .map_err(|error| failure("", &error))?;
     }
     refuse_dirty(worktree, plan, apply >= Apply::Commit)?;
@@ -182,8 +173,7 @@ fn apply(
         .iter()
         .map(|file| FileWrite {
             path: file.path.clone(),
-            before: file.before.clone(),
-            after: file.after.clone(),
+            patch: file.patch.clone(),
         })
         .collect();
     worktree
@@ -210,6 +200,12 @@ fn apply(
             commit,
             ..Applied::default()
         });
+    }
+    if services.cancellation.is_cancelled() {
+        return Err(Failure::local(
+            "GitOperationFailed",
+            format!("failed to update source: commit {commit} is made and not pushed: interrupted"),
+        ));
     }
     let report = worktree
         .push()
@@ -253,16 +249,25 @@ fn refuse_dirty(worktree: &dyn Worktree, plan: &Plan, whole_file: bool) -> Resul
         let committed = worktree
             .committed(&file.path)
             .map_err(|error| failure("", &error))?;
-        match committed {
-            None if whole_file => refused.push(format!("{} is not committed yet", file.path)),
-            Some(committed) if committed != file.before => {
-                if whole_file {
-                    refused.push(format!("{} has other uncommitted changes", file.path));
-                } else if let Some(line) = edited_dirty_line(plan, file, &committed) {
-                    refused.push(format!("{}:{line} has an uncommitted change", file.path));
-                }
+        let Some(committed) = committed else {
+            if whole_file {
+                refused.push(format!("{} is not committed yet", file.path));
             }
-            None | Some(_) => {}
+            continue;
+        };
+        let now = worktree.read(&file.path).map_err(|error| {
+            Failure::new(
+                "GitOperationFailed",
+                format!("failed to update source: {error}"),
+            )
+        })?;
+        if committed == now {
+            continue;
+        }
+        if whole_file {
+            refused.push(format!("{} has other uncommitted changes", file.path));
+        } else if let Some(line) = edited_dirty_line(plan, file, &committed, &now) {
+            refused.push(format!("{}:{line} has an uncommitted change", file.path));
         }
     }
     if refused.is_empty() {
@@ -281,11 +286,18 @@ fn refuse_dirty(worktree: &dyn Worktree, plan: &Plan, whole_file: bool) -> Resul
 }
 
 /// The first line that is both to be edited and changed since the last commit.
-fn edited_dirty_line(plan: &Plan, file: &PlannedFile, committed: &[u8]) -> Option<usize> {
-    let dirty = changed_lines(committed, &file.before);
-    plan.markers
+fn edited_dirty_line(
+    plan: &Plan,
+    file: &PlannedFile,
+    committed: &[u8],
+    now: &[u8],
+) -> Option<usize> {
+    let dirty = changed_lines(committed, now);
+    let first = plan.markers.partition_point(|found| found.path < file.path);
+    plan.markers[first..]
         .iter()
-        .filter(|found| found.path == file.path && found.marker.state == MarkerState::Updated)
+        .take_while(|found| found.path == file.path)
+        .filter(|found| found.marker.state == MarkerState::Updated)
         .map(|found| found.marker.line)
         .find(|line| dirty.contains(line))
 }

@@ -14,7 +14,7 @@ mod ui;
 pub mod views;
 
 pub use age::{human_duration, local_time};
-pub use diff::unified_diff;
+pub use diff::file_diff;
 pub use format::{Format, FormatError};
 pub use jsonpath::{JsonPath, JsonPathError};
 pub use progress::TerminalProgress;

@@ -35,39 +35,18 @@ pub enum Verdict<'a> {
 }
 
 impl Verdict<'_> {
-    /// Every code, with what it means.
-    pub const CODES: &'static [(&'static str, &'static str)] = &[
-        (
-            "excluded",
-            "a pattern of the repository's exclusion list matches the tag",
-        ),
-        ("listed", "the tag is in the list, and no policy was asked"),
-        (
-            "not-judged",
-            "the policy itself is wrong, so that no tag was looked at",
-        ),
-        ("no-match", "`filterTags.pattern` does not match the tag"),
-        (
-            "collision",
-            "another tag gives the same item and stands for it",
-        ),
-        (
-            "no-version",
-            "the item is no version, so a semver policy passes over it",
-        ),
-        (
-            "no-number",
-            "the item is no number, which ends a numerical policy",
-        ),
-        (
-            "outside-range",
-            "the version does not satisfy `policy.semver.range`",
-        ),
-        (
-            "candidate",
-            "the tag could have been chosen; a better one was",
-        ),
-        ("selected", "the tag is the policy's choice"),
+    /// Every code, in the order in which tags meet their fates.
+    pub const CODES: &'static [&'static str] = &[
+        "excluded",
+        "listed",
+        "not-judged",
+        "no-match",
+        "collision",
+        "no-version",
+        "no-number",
+        "outside-range",
+        "candidate",
+        "selected",
     ];
 
     /// Stable code, listed in `docs/reasons.md`.

@@ -77,29 +77,6 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// Every code, with what it means.
-    pub const CODES: &'static [(&'static str, &'static str)] = &[
-        ("tie", "several tags are as good as the chosen one"),
-        ("shared-item", "several tags give the item that was chosen"),
-        ("nothing-matches", "`filterTags.pattern` matches no tag"),
-        (
-            "empty-extract",
-            "`filterTags.extract` is empty for every tag",
-        ),
-        (
-            "huge-numbers",
-            "numbers beyond 2^53 are compared, whose last digits do not count",
-        ),
-        (
-            "mixed-prefixes",
-            "versions with and without `v` are among the candidates",
-        ),
-        (
-            "floating-tag",
-            "`filterTags.pattern` can match one tag only",
-        ),
-    ];
-
     /// Stable code, listed in `docs/reasons.md`.
     pub const fn code(&self) -> &'static str {
         match self {

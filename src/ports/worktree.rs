@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::{Identity, PushReport, Tree};
 use crate::key::TreePath;
+use crate::splice::Patch;
 
 /// Where HEAD is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +25,13 @@ pub enum Head {
     None,
 }
 
-/// One file to write. Nothing is written when the file no longer holds `before`.
+/// One file to write. Nothing is written when the file is no longer the one the patch is for.
 #[derive(Clone, Debug)]
 pub struct FileWrite {
     /// Path.
     pub path: TreePath,
-    /// Content that the plan was made from.
-    pub before: Vec<u8>,
-    /// New content.
-    pub after: Vec<u8>,
+    /// How it changes.
+    pub patch: Patch,
 }
 
 /// A commit of files that were written before.
@@ -81,8 +80,8 @@ pub trait Worktree: Tree {
     /// Where HEAD is.
     fn head(&self) -> Result<Head, WorktreeError>;
 
-    /// Whether a commit can be made at all; the error names what is in the way.
-    fn check_commit(&self) -> Result<(), WorktreeError>;
+    /// Whether a commit of these files can be made; the error names what is in the way.
+    fn check_commit(&self, paths: &[TreePath]) -> Result<(), WorktreeError>;
 
     /// The content of a file in HEAD; `None` when HEAD does not have it.
     fn committed(&self, path: &TreePath) -> Result<Option<Vec<u8>>, WorktreeError>;

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 
+use ::semver::Prerelease;
 use thiserror::Error;
 
 /// The longest version, in bytes.
@@ -50,47 +52,47 @@ impl<'t> Version<'t> {
         if text.len() > LIMIT {
             return Err(VersionError::TooLong);
         }
-        let rest = text.strip_prefix('v').unwrap_or(text);
-        let (core, metadata) = split_suffix(rest, '+')?;
-        // A `-` may also be part of the metadata, which is cut off first.
-        let (core, prerelease) = split_suffix(core, '-')?;
-        let mut numbers = [0_u64; 3];
-        let mut parts = core.split('.');
-        for (index, number) in numbers.iter_mut().enumerate() {
-            match parts.next() {
-                Some(part) => *number = segment(part)?,
-                None if index == 0 => return Err(VersionError::Invalid),
-                None => break,
+        let mut reader = Reader {
+            text,
+            at: usize::from(text.starts_with('v')),
+        };
+        let mut numbers = [0..0, 0..0, 0..0];
+        numbers[0] = reader.digits()?;
+        for number in &mut numbers[1..] {
+            if !reader.take(b'.') {
+                break;
             }
+            *number = reader.digits()?;
         }
-        if parts.next().is_some() {
+        let prerelease = reader.identifiers(b'-')?;
+        let metadata = reader.identifiers(b'+')?;
+        if reader.at != text.len() {
             return Err(VersionError::Invalid);
         }
-        // Numbers are read before the prerelease is looked at, which decides between two errors.
-        for number in core.split('.') {
-            number
-                .parse::<u64>()
-                .map_err(|_| VersionError::OutOfRange(number.to_owned()))?;
-        }
-        check_prerelease(prerelease)?;
+        // Only what has the form of a version is read, which decides between two faults.
         let [major, minor, patch] = numbers;
-        Ok(Self {
-            major,
-            minor,
-            patch,
+        let version = Self {
+            major: read_number(&text[major])?,
+            minor: read_number(&text[minor])?,
+            patch: read_number(&text[patch])?,
             prerelease,
             metadata,
             original: text,
-        })
+        };
+        check_prerelease(prerelease)?;
+        Ok(version)
     }
 
     /// Reads an image tag as fluxcd/pkg `version.ParseVersion` does: a version with at least two
     /// dots anywhere.
     pub fn parse_tag(text: &'t str) -> Result<Self, VersionError> {
-        if text.bytes().filter(|byte| *byte == b'.').count() < 2 {
-            return Err(VersionError::Invalid);
+        match Self::parse(text) {
+            Err(VersionError::Invalid) => Err(VersionError::Invalid),
+            _ if text.bytes().filter(|byte| *byte == b'.').count() < 2 => {
+                Err(VersionError::Invalid)
+            }
+            answer => answer,
         }
-        Self::parse(text)
     }
 
     /// Precedence: numbers, then release before prerelease, then the prerelease's identifiers.
@@ -102,30 +104,56 @@ impl<'t> Version<'t> {
     }
 }
 
-/// Cuts `-pre` or `+meta` off; the suffix must consist of identifiers.
-fn split_suffix(text: &str, sign: char) -> Result<(&str, &str), VersionError> {
-    let Some((head, suffix)) = text.split_once(sign) else {
-        return Ok((text, ""));
-    };
-    let identifier = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    if suffix.split('.').all(identifier) {
-        Ok((head, suffix))
-    } else {
-        Err(VersionError::Invalid)
+/// Reads the parts of a version from left to right.
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Reader<'t> {
+    fn take(&mut self, sign: u8) -> bool {
+        let found = self.text.as_bytes().get(self.at) == Some(&sign);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn run(&mut self, belongs: impl Fn(u8) -> bool) -> Result<Range<usize>, VersionError> {
+        let start = self.at;
+        let rest = &self.text.as_bytes()[start..];
+        self.at += rest.iter().take_while(|byte| belongs(**byte)).count();
+        if self.at == start {
+            return Err(VersionError::Invalid);
+        }
+        Ok(start..self.at)
+    }
+
+    fn digits(&mut self) -> Result<Range<usize>, VersionError> {
+        self.run(|byte| byte.is_ascii_digit())
+    }
+
+    /// Identifiers with dots between them, if the sign before them is there.
+    fn identifiers(&mut self, sign: u8) -> Result<&'t str, VersionError> {
+        if !self.take(sign) {
+            return Ok("");
+        }
+        let start = self.at;
+        loop {
+            self.run(|byte| byte.is_ascii_alphanumeric() || byte == b'-')?;
+            if !self.take(b'.') {
+                return Ok(&self.text[start..self.at]);
+            }
+        }
     }
 }
 
-/// A numeric segment; one that is too long counts as valid here and is refused later.
-fn segment(text: &str) -> Result<u64, VersionError> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(VersionError::Invalid);
+/// A number of at most 64 bits; a missing one is 0.
+fn read_number(digits: &str) -> Result<u64, VersionError> {
+    if digits.is_empty() {
+        return Ok(0);
     }
-    Ok(text.parse().unwrap_or(u64::MAX))
+    digits
+        .parse()
+        .map_err(|_| VersionError::OutOfRange(digits.to_owned()))
 }
 
 fn check_prerelease(prerelease: &str) -> Result<(), VersionError> {
@@ -139,14 +167,29 @@ fn check_prerelease(prerelease: &str) -> Result<(), VersionError> {
     }
 }
 
-/// Compares prereleases; an empty one is a release and greater than every other.
+/// Compares prereleases; an empty one is a release and greater than every other. The `semver` crate
+/// knows the standard's order; numbers of more than 64 bits, which Masterminds takes for words, are
+/// compared here.
 pub(super) fn compare_prereleases(left: &str, right: &str) -> Ordering {
-    match (left.is_empty(), right.is_empty()) {
-        (true, true) => return Ordering::Equal,
-        (true, false) => return Ordering::Greater,
-        (false, true) => return Ordering::Less,
-        (false, false) => {}
+    if left.is_empty() || right.is_empty() {
+        return left.is_empty().cmp(&right.is_empty());
     }
+    match (standard(left), standard(right)) {
+        (Some(left), Some(right)) => left.cmp(&right),
+        _ => compare_identifier_lists(left, right),
+    }
+}
+
+/// The standard's reading of a prerelease, where Masterminds reads it alike.
+fn standard(prerelease: &str) -> Option<Prerelease> {
+    let too_long = |part: &str| part.len() > 19 && part.bytes().all(|byte| byte.is_ascii_digit());
+    if prerelease.split('.').any(too_long) {
+        return None;
+    }
+    Prerelease::new(prerelease).ok()
+}
+
+fn compare_identifier_lists(left: &str, right: &str) -> Ordering {
     let (mut lefts, mut rights) = (left.split('.'), right.split('.'));
     loop {
         let order = match (lefts.next(), rights.next()) {
@@ -238,6 +281,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn both_orders_of_prereleases_agree_where_the_standard_is_followed(
+            left in "[0-9a-c-]{1,3}(\\.[0-9a-c-]{1,3}){0,2}",
+            right in "[0-9a-c-]{1,3}(\\.[0-9a-c-]{1,3}){0,2}",
+        ) {
+            let ours = compare_identifier_lists(&left, &right);
+            if let (Some(left), Some(right)) = (standard(&left), standard(&right)) {
+                prop_assert_eq!(ours, left.cmp(&right));
+            }
+        }
+
         #[test]
         fn no_text_panics(text in "\\PC{0,40}") {
             let _ = Version::parse(&text);

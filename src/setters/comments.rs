@@ -4,11 +4,10 @@
 //! Its *head comment* is one line directly above it, where it is an item, or between a key and its
 //! value. Comments above a key, behind a key, behind a collection or an alias mark nothing.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::ScalarStyle;
-
-use super::nodes::{Document, Piece, Role, Scalar};
+use super::nodes::{Document, Piece, Place, Scalar};
 
 /// A comment and the scalar it marks, by position among the document's pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +16,26 @@ pub(super) struct Placed {
     pub(super) scalar: Option<usize>,
 }
 
+impl Placed {
+    /// A comment that marks nothing.
+    fn idle(comment: Range<usize>) -> Self {
+        Self {
+            comment,
+            scalar: None,
+        }
+    }
+}
+
 /// What came last before a comment.
+#[derive(Clone, Copy)]
 enum Last {
     Nothing,
     Scalar(usize),
     Other,
 }
 
-/// Places every comment of a document.
-pub(super) fn place(text: &str, document: &Document) -> Vec<Placed> {
+/// Places every comment of a document, in the order of the text.
+pub(super) fn place(text: &str, document: &Document<'_>) -> Vec<Placed> {
     let mut placed = Vec::new();
     // Comments on lines of their own, or behind a dash, that wait for the next node.
     let mut waiting: Vec<Range<usize>> = Vec::new();
@@ -34,20 +44,14 @@ pub(super) fn place(text: &str, document: &Document) -> Vec<Placed> {
     for (index, piece) in document.pieces.iter().enumerate() {
         match piece {
             Piece::Comment(range) => {
-                if let Some(scalar) = header_of(text, document, &last, range) {
+                if let Some(scalar) = header_of(document, last, range) {
                     line_comments.push((scalar, range.clone()));
                 } else if stands_before_node(text, range) {
                     waiting.push(range.clone());
+                } else if let Last::Scalar(scalar) = last {
+                    line_comments.push((scalar, range.clone()));
                 } else {
-                    match last {
-                        Last::Scalar(scalar) => line_comments.push((scalar, range.clone())),
-                        Last::Nothing | Last::Other => {
-                            placed.push(Placed {
-                                comment: range.clone(),
-                                scalar: None,
-                            });
-                        }
-                    }
+                    placed.push(Placed::idle(range.clone()));
                 }
             }
             Piece::Scalar(scalar) => {
@@ -62,67 +66,62 @@ pub(super) fn place(text: &str, document: &Document) -> Vec<Placed> {
                 last = Last::Scalar(index);
             }
             // The comments above a sequence belong to its first item.
-            Piece::Start { sequence: true } => last = Last::Other,
-            Piece::Start { sequence: false } | Piece::Alias(_) | Piece::End(_) => {
-                placed.extend(waiting.drain(..).map(|comment| Placed {
-                    comment,
-                    scalar: None,
-                }));
+            Piece::Start(collection) if document.collections[*collection].sequence => {
+                last = Last::Other;
+            }
+            Piece::Start(_) | Piece::Alias(_) | Piece::End(_) => {
+                placed.extend(waiting.drain(..).map(Placed::idle));
                 last = Last::Other;
             }
         }
     }
-    placed.extend(waiting.into_iter().map(|comment| Placed {
-        comment,
-        scalar: None,
-    }));
+    placed.extend(waiting.into_iter().map(Placed::idle));
+    add_line_comments(text, document, &mut placed, line_comments);
+    placed.sort_by_key(|placed| placed.comment.start);
+    placed
+}
+
+/// Adds the comments behind scalars. A line comment hides the head comment of its scalar.
+fn add_line_comments(
+    text: &str,
+    document: &Document<'_>,
+    placed: &mut Vec<Placed>,
+    line_comments: Vec<(usize, Range<usize>)>,
+) {
+    let heads: HashMap<usize, usize> = placed
+        .iter()
+        .enumerate()
+        .filter_map(|(at, head)| Some((head.scalar?, at)))
+        .collect();
     for (index, comment) in line_comments {
-        let Some(Piece::Scalar(scalar)) = document.pieces.get(index) else {
-            continue;
-        };
-        let marks = matches!(scalar.role, Role::Value | Role::Item { .. })
-            && !is_missing(scalar)
-            && is_behind(text, scalar, &comment);
-        if marks {
-            // A line comment hides every head comment.
-            for other in placed
-                .iter_mut()
-                .filter(|other| other.scalar == Some(index))
-            {
-                other.scalar = None;
-            }
+        let marks = document.scalar(index).is_some_and(|scalar| {
+            matches!(scalar.place, Place::Value { .. } | Place::Item { .. })
+                && !is_missing(scalar)
+                && is_behind(text, scalar, &comment)
+        });
+        if marks && let Some(head) = heads.get(&index) {
+            placed[*head].scalar = None;
         }
         placed.push(Placed {
             comment,
             scalar: marks.then_some(index),
         });
     }
-    placed.sort_by_key(|placed| placed.comment.start);
-    placed
 }
 
 /// A value that is not there: `key:` alone.
-fn is_missing(scalar: &Scalar) -> bool {
-    scalar.style == ScalarStyle::Plain && scalar.range.is_empty()
+fn is_missing(scalar: &Scalar<'_>) -> bool {
+    !scalar.is_block() && scalar.range.is_empty()
 }
 
 /// The block scalar whose header a comment stands on: it comes after the scalar in the parser's
 /// order and before it in the text.
-fn header_of(
-    text: &str,
-    document: &Document,
-    last: &Last,
-    comment: &Range<usize>,
-) -> Option<usize> {
-    let Last::Scalar(index) = *last else {
+fn header_of(document: &Document<'_>, last: Last, comment: &Range<usize>) -> Option<usize> {
+    let Last::Scalar(index) = last else {
         return None;
     };
-    let Some(Piece::Scalar(scalar)) = document.pieces.get(index) else {
-        return None;
-    };
-    let block = matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded);
-    let _ = text;
-    (block && comment.start < scalar.range.start.max(1)).then_some(index)
+    let scalar = document.scalar(index)?;
+    (scalar.is_block() && comment.start < scalar.range.start.max(1)).then_some(index)
 }
 
 fn line_start(text: &str, at: usize) -> usize {
@@ -140,9 +139,8 @@ fn stands_before_node(text: &str, comment: &Range<usize>) -> bool {
 }
 
 /// Whether a comment begins on the line where a scalar ends.
-fn is_behind(text: &str, scalar: &Scalar, comment: &Range<usize>) -> bool {
-    let block = matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded);
-    if block {
+fn is_behind(text: &str, scalar: &Scalar<'_>, comment: &Range<usize>) -> bool {
+    if scalar.is_block() {
         return comment.start < scalar.range.start.max(1);
     }
     scalar.range.end <= comment.start
@@ -150,15 +148,15 @@ fn is_behind(text: &str, scalar: &Scalar, comment: &Range<usize>) -> bool {
 }
 
 /// The one comment that heads a scalar, if it is one line alone.
-fn head_comment(text: &str, scalar: &Scalar, waiting: &[Range<usize>]) -> Option<Range<usize>> {
+fn head_comment(text: &str, scalar: &Scalar<'_>, waiting: &[Range<usize>]) -> Option<Range<usize>> {
     if waiting.is_empty() || is_missing(scalar) {
         return None;
     }
-    let group: Vec<&Range<usize>> = match scalar.role {
-        Role::Key | Role::Root => return None,
-        Role::Value | Role::Item { first: true } => waiting.iter().collect(),
+    let group: Vec<&Range<usize>> = match scalar.place {
+        Place::Key | Place::Root => return None,
+        Place::Value { .. } | Place::Item { number: 0 } => waiting.iter().collect(),
         // A blank line behind a comment makes it a foot of the item before.
-        Role::Item { first: false } => {
+        Place::Item { .. } => {
             let mut group = Vec::new();
             let mut below = scalar.range.start;
             for comment in waiting.iter().rev() {

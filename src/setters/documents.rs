@@ -7,7 +7,37 @@ use std::ops::Range;
 pub(super) struct Unfit {
     /// Byte of the file.
     pub(super) at: usize,
+    pub(super) kind: UnfitKind,
     pub(super) reason: String,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UnfitKind {
+    /// The controllers cannot read the file either.
+    Unreadable,
+    /// The edits cannot be proven to change the marked values only.
+    Unproven,
+}
+
+impl Unfit {
+    /// A file that the controllers cannot read either.
+    pub(super) fn unreadable(at: usize, reason: impl Into<String>) -> Self {
+        Self {
+            at,
+            kind: UnfitKind::Unreadable,
+            reason: reason.into(),
+        }
+    }
+
+    /// A file whose edits cannot be proven.
+    pub(super) fn unproven(at: usize, reason: impl Into<String>) -> Self {
+        Self {
+            at,
+            kind: UnfitKind::Unproven,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// Byte ranges of the documents. A separator is a line that begins with `---` and has a line before
@@ -23,10 +53,8 @@ pub(super) fn documents(text: &str) -> Result<Vec<Range<usize>>, Unfit> {
         };
         let behind = text[line + 3..line + length].trim();
         if !behind.is_empty() && !behind.starts_with('#') {
-            return Err(Unfit {
-                at: line,
-                reason: "there is content behind a document separator".to_owned(),
-            });
+            let reason = "there is content behind a document separator";
+            return Err(Unfit::unreadable(line, reason));
         }
         documents.push(start..line);
         start = line + length + 1;

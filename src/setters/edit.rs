@@ -2,45 +2,65 @@
 
 use std::ops::Range;
 
-use granit_parser::ScalarStyle;
-
 use super::nodes::Scalar;
 use super::style::{Block, spell, spell_block};
+use crate::splice::Splice;
 
-/// A replacement of bytes.
+/// A replacement of bytes that gives a scalar a new value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Edit {
     pub(super) range: Range<usize>,
     pub(super) text: String,
+    /// The document in the file, and the scalar among its pieces.
+    pub(super) target: (usize, usize),
+    /// What a YAML parser must read there afterwards.
+    pub(super) value: String,
+}
+
+impl Edit {
+    /// The same without knowledge of YAML.
+    pub(super) fn splice(&self, text: &str) -> Splice {
+        Splice {
+            start: self.range.start,
+            old: text.as_bytes()[self.range.clone()].into(),
+            new: self.text.as_bytes().into(),
+        }
+    }
 }
 
 /// The edit that gives a scalar a new value; `None` when its bytes cannot be made out. A tag of
 /// another type than string goes with the scalar (rule D11).
-pub(super) fn edit(text: &str, scalar: &Scalar, value: &str) -> Option<Edit> {
-    match scalar.style {
-        ScalarStyle::Literal | ScalarStyle::Folded => block_edit(text, scalar, value),
-        style => {
-            let start = scalar.foreign_tag.unwrap_or(scalar.range.start);
-            Some(Edit {
-                range: start..scalar.range.end,
-                text: spell(value, style, scalar.flow),
-            })
-        }
-    }
+pub(super) fn edit(
+    text: &str,
+    scalar: &Scalar<'_>,
+    target: (usize, usize),
+    value: &str,
+) -> Option<Edit> {
+    let (range, spelling) = if scalar.is_block() {
+        block_edit(text, scalar, value)?
+    } else {
+        let start = scalar.foreign_tag.unwrap_or(scalar.range.start);
+        let spelling = spell(value, scalar.style, scalar.flow);
+        (start..scalar.range.end, spelling)
+    };
+    Some(Edit {
+        range,
+        text: spelling,
+        target,
+        value: value.to_owned(),
+    })
 }
 
 /// Where a scalar's token begins: for a block scalar its `|` or `>`.
-pub(super) fn token_start(text: &str, scalar: &Scalar) -> usize {
-    match scalar.style {
-        ScalarStyle::Literal | ScalarStyle::Folded => {
-            block_header(text, scalar).map_or(scalar.range.start, |header| header.start)
-        }
-        _ => scalar.range.start,
-    }
+pub(super) fn token_start(text: &str, scalar: &Scalar<'_>) -> usize {
+    let header = scalar.is_block().then(|| block_header(text, scalar));
+    header
+        .flatten()
+        .map_or(scalar.range.start, |header| header.start)
 }
 
 /// The header's indicator, for example `|2-`.
-fn block_header(text: &str, scalar: &Scalar) -> Option<Range<usize>> {
+fn block_header(text: &str, scalar: &Scalar<'_>) -> Option<Range<usize>> {
     let content = content_start(text, scalar);
     let line_end = text[..content].trim_end_matches([' ', '\t']).len();
     // Blank lines may lie between the header and the content.
@@ -67,13 +87,13 @@ fn block_header(text: &str, scalar: &Scalar) -> Option<Range<usize>> {
 }
 
 /// The first byte of the first content line that is not blank.
-fn content_start(text: &str, scalar: &Scalar) -> usize {
+fn content_start(text: &str, scalar: &Scalar<'_>) -> usize {
     let content = &text[scalar.range.clone()];
     let blank = content.len() - content.trim_start_matches(['\n', '\r', ' ', '\t']).len();
     scalar.range.start + blank
 }
 
-fn block_edit(text: &str, scalar: &Scalar, value: &str) -> Option<Edit> {
+fn block_edit(text: &str, scalar: &Scalar<'_>, value: &str) -> Option<(Range<usize>, String)> {
     let header = block_header(text, scalar)?;
     let header_end = header.end
         + text[header.end..]
@@ -96,21 +116,5 @@ fn block_edit(text: &str, scalar: &Scalar, value: &str) -> Option<Edit> {
     if end < first || first < header_end {
         return None;
     }
-    Some(Edit {
-        range: start..end,
-        text: spell_block(value, &block),
-    })
-}
-
-/// The text with all edits; they must not overlap.
-pub(super) fn apply(text: &str, edits: &[Edit]) -> String {
-    let mut result = String::with_capacity(text.len() + 64);
-    let mut at = 0;
-    for edit in edits {
-        result.push_str(&text[at..edit.range.start]);
-        result.push_str(&edit.text);
-        at = edit.range.end;
-    }
-    result.push_str(&text[at..]);
-    result
+    Some((start..end, spell_block(value, &block)))
 }

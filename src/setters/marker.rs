@@ -23,8 +23,11 @@ pub enum MarkerState {
     Malformed,
     /// The comment stands where the controller does not look.
     Misplaced,
-    /// The file is not edited at all.
+    /// The controllers cannot read the file; it is not edited.
     UnreadableFile,
+    /// Its scalar would get a new value, but the file's edits cannot be proven to change nothing
+    /// else, so the file is not edited.
+    EditRefused,
     /// A plain marker on `newName:`, `newTag:` or `digest:` of a kustomization (rule D6).
     WrongKustomizationMarker,
     /// The policy has no digest (rule D5).
@@ -45,6 +48,7 @@ impl MarkerState {
             Self::Malformed => "malformed-marker",
             Self::Misplaced => "misplaced-marker",
             Self::UnreadableFile => "unreadable-file",
+            Self::EditRefused => "edit-refused",
             Self::WrongKustomizationMarker => "wrong-kustomization-marker",
             Self::NoDigest => "no-digest",
         }
@@ -71,6 +75,19 @@ pub struct Marker {
 }
 
 impl Marker {
+    /// A marker at a line and column, of which nothing else is known yet.
+    pub(super) fn new((line, column): (usize, usize), setter: String, state: MarkerState) -> Self {
+        Self {
+            line,
+            column,
+            setter,
+            state,
+            old: None,
+            new: None,
+            right: None,
+        }
+    }
+
     /// What to tell the user, when the marker will not do what it seems to promise.
     pub fn warning(&self) -> Option<String> {
         let setter = &self.setter;
@@ -78,6 +95,10 @@ impl Marker {
             MarkerState::Updated | MarkerState::Current => return None,
             MarkerState::UnreadableFile => format!(
                 "marker \"{setter}\" is in a file that cannot be parsed, so it is not edited"
+            ),
+            MarkerState::EditRefused => format!(
+                "marker \"{setter}\" is in a file that cannot be edited without changing more than \
+                 the marked values, so it is not edited"
             ),
             MarkerState::UnknownPolicy => {
                 format!("marker \"{setter}\": there is no such image policy")

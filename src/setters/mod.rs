@@ -10,14 +10,23 @@
 mod comments;
 mod documents;
 mod edit;
+mod fitness;
+mod lines;
 mod marker;
 mod nodes;
+mod outcome;
+mod proof;
+#[cfg(test)]
+mod properties;
+mod records;
 mod scan;
 mod style;
 mod table;
 
 pub use marker::{Marker, MarkerState};
-pub use scan::{Change, FileChanges, FileOutcome, ObjectChanges, Refusal, scan_file};
+pub use outcome::{FileOutcome, Refusal};
+pub use records::{Change, FileChanges, ObjectChanges};
+pub use scan::scan_file;
 pub use table::{SetterPolicy, SetterState, SetterTable};
 
 use crate::key::TreePath;

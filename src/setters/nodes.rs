@@ -1,283 +1,264 @@
-//! One document as a list of scalars and comments, from the YAML parser's events.
+//! One document as a list of scalars, collections and comments, from the YAML parser's events.
+//!
+//! A node knows the collection that it is in and its place there, so that its path can be told
+//! when it is wanted: few nodes are marked, and paths of all others would cost more than parsing.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 
 use super::documents::Unfit;
+use super::fitness;
 
-/// What a scalar is in its collection.
+/// Where a node stands in its collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Key,
-    /// Value of a mapping.
-    Value,
-    /// Item of a sequence, and whether it is the first.
-    Item {
-        first: bool,
-    },
+pub(super) enum Place {
     Root,
+    Key,
+    /// Value of a mapping; the piece that is its key, when that is a scalar.
+    Value {
+        key: Option<usize>,
+    },
+    /// Item of a sequence, counted from 0.
+    Item {
+        number: usize,
+    },
 }
 
 /// A scalar of a document.
 #[derive(Clone, Debug)]
-pub(super) struct Scalar {
+pub(super) struct Scalar<'t> {
     /// Bytes of the file; for block scalars the content lines only.
     pub(super) range: Range<usize>,
     pub(super) style: ScalarStyle,
-    pub(super) value: String,
-    pub(super) role: Role,
-    /// Keys and item numbers on the way to it, its own key included.
-    pub(super) path: Vec<String>,
+    pub(super) value: Cow<'t, str>,
+    pub(super) place: Place,
+    /// The collection that it is in.
+    pub(super) collection: Option<usize>,
     /// Where an explicit tag begins that says anything but string.
     pub(super) foreign_tag: Option<usize>,
     /// Inside `{}` or `[]`.
     pub(super) flow: bool,
-    /// The value of a key that stood there before.
-    pub(super) duplicate: bool,
+}
+
+impl Scalar<'_> {
+    /// Whether it is `|` or `>`.
+    pub(super) fn is_block(&self) -> bool {
+        matches!(self.style, ScalarStyle::Literal | ScalarStyle::Folded)
+    }
+
+    /// Whether a YAML parser reads it as nothing.
+    pub(super) fn is_null(&self) -> bool {
+        self.style == ScalarStyle::Plain
+            && matches!(&*self.value, "" | "~" | "null" | "Null" | "NULL")
+    }
+}
+
+/// A mapping or a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Collection {
+    pub(super) sequence: bool,
+    pub(super) place: Place,
+    /// The collection that it is in.
+    pub(super) collection: Option<usize>,
 }
 
 /// A part of a document in the order of the parser.
 #[derive(Clone, Debug)]
-pub(super) enum Piece {
-    Scalar(Scalar),
+pub(super) enum Piece<'t> {
+    Scalar(Scalar<'t>),
     Alias(Range<usize>),
-    Start { sequence: bool },
+    /// A collection begins.
+    Start(usize),
     End(Range<usize>),
     Comment(Range<usize>),
 }
 
 /// A parsed document.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Document {
-    pub(super) pieces: Vec<Piece>,
+pub(super) struct Document<'t> {
+    pub(super) pieces: Vec<Piece<'t>>,
+    pub(super) collections: Vec<Collection>,
 }
 
-/// An open collection.
-struct Frame {
-    sequence: bool,
-    flow: bool,
-    /// Items seen, or scalars and collections of a mapping (even: a key is next).
-    count: usize,
-    keys: HashSet<String>,
-    duplicate: bool,
+impl<'t> Document<'t> {
+    pub(super) fn scalar(&self, piece: usize) -> Option<&Scalar<'t>> {
+        match self.pieces.get(piece) {
+            Some(Piece::Scalar(scalar)) => Some(scalar),
+            _ => None,
+        }
+    }
+
+    /// Every scalar, with its place among the pieces.
+    pub(super) fn scalars(&self) -> impl Iterator<Item = (usize, &Scalar<'t>)> {
+        self.pieces.iter().enumerate().filter_map(|(index, piece)| {
+            let Piece::Scalar(scalar) = piece else {
+                return None;
+            };
+            Some((index, scalar))
+        })
+    }
+
+    /// The text of a value's key; empty for a key that is no scalar, `None` for what is no value.
+    pub(super) fn key(&self, place: Place) -> Option<&str> {
+        let Place::Value { key } = place else {
+            return None;
+        };
+        let scalar = key.and_then(|key| self.scalar(key));
+        Some(scalar.map_or("", |scalar| &scalar.value))
+    }
+
+    /// The collections that a node is in, the outermost first.
+    pub(super) fn ancestors(&self, collection: Option<usize>) -> Vec<usize> {
+        let mut chain = Vec::new();
+        let mut next = collection;
+        while let Some(index) = next {
+            chain.push(index);
+            next = self.collections[index].collection;
+        }
+        chain.reverse();
+        chain
+    }
+
+    /// The value of a key of the outermost mapping, if it is a scalar.
+    pub(super) fn top_value(&self, key: &str) -> Option<&str> {
+        self.scalars()
+            .find(|(_, scalar)| scalar.collection == Some(0) && self.key(scalar.place) == Some(key))
+            .map(|(_, scalar)| &*scalar.value)
+    }
 }
 
 /// Reads the document at `range` of the file; only the first YAML document in it counts, as in kyaml.
-pub(super) fn read(text: &str, range: &Range<usize>) -> Result<Document, Unfit> {
+pub(super) fn read<'t>(text: &'t str, range: &Range<usize>) -> Result<Document<'t>, Unfit> {
     let source = &text[range.clone()];
-    let unfit = |at: usize, reason: &str| Unfit {
-        at: range.start + at,
-        reason: reason.to_owned(),
-    };
-    let bom = if source.starts_with('\u{feff}') {
-        '\u{feff}'.len_utf8()
-    } else {
-        0
-    };
-    let base = range.start + bom;
+    let body = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let base = range.end - body.len();
     let mut builder = Builder {
         base,
         frames: Vec::new(),
-        path: Vec::new(),
-        pieces: Vec::new(),
+        document: Document::default(),
     };
-    let mut parser = Parser::new_from_str(&source[bom..]);
+    let mut parser = Parser::new_from_str(body);
     loop {
         let (event, span) = match parser.next_event() {
             None => break,
             Some(Ok(next)) => next,
             Some(Err(error)) => {
-                let marker = error.marker();
-                let at = marker.byte_offset().unwrap_or(0) + bom;
-                return Err(unfit(at.min(source.len()), &reason(&error.to_string())));
+                let at = error.marker().byte_offset().unwrap_or(0).min(body.len());
+                return Err(Unfit::unreadable(base + at, reason(&error.to_string())));
             }
         };
-        let bytes = span.byte_range().unwrap_or(0..0);
         if matches!(event, Event::DocumentEnd) {
             break;
         }
+        let bytes = span.byte_range().unwrap_or(0..0);
         let tag_start = span
             .tag_start
             .as_ref()
             .and_then(granit_parser::Marker::byte_offset);
         builder.event(event, bytes, tag_start);
     }
-    builder
-        .check()
-        .map_err(|(at, reason)| Unfit { at, reason })?;
-    Ok(Document {
-        pieces: builder.pieces,
-    })
+    fitness::check(&builder.document, base)?;
+    Ok(builder.document)
 }
 
 /// The parser's message without its own place.
-fn reason(message: &str) -> String {
-    message
-        .split(" at byte ")
-        .next()
-        .and_then(|m| m.split(" at line ").next())
-        .unwrap_or(message)
-        .to_owned()
+fn reason(message: &str) -> &str {
+    let end = [" at byte ", " at line "]
+        .iter()
+        .filter_map(|place| message.find(place))
+        .min();
+    &message[..end.unwrap_or(message.len())]
 }
 
-struct Builder {
+/// An open collection.
+struct Frame {
+    collection: usize,
+    sequence: bool,
+    flow: bool,
+    /// Items seen, or keys and values of a mapping (even: a key is next).
+    count: usize,
+    /// The last key, if it was a scalar.
+    key: Option<usize>,
+}
+
+struct Builder<'t> {
     base: usize,
     frames: Vec<Frame>,
-    path: Vec<String>,
-    pieces: Vec<Piece>,
+    document: Document<'t>,
 }
 
-impl Builder {
-    fn event(&mut self, event: Event<'_>, bytes: Range<usize>, tag_start: Option<usize>) {
+impl<'t> Builder<'t> {
+    fn event(&mut self, event: Event<'t>, bytes: Range<usize>, tag_start: Option<usize>) {
         let range = bytes.start + self.base..bytes.end + self.base;
         match event {
             Event::Scalar(value, style, _, tag) => {
                 let foreign = tag.as_deref().is_some_and(is_foreign);
-                let foreign_tag = tag_start.filter(|_| foreign).map(|at| at + self.base);
-                self.scalar(value, style, range, foreign_tag);
+                let (place, collection) = self.enter(true);
+                self.document.pieces.push(Piece::Scalar(Scalar {
+                    range,
+                    style,
+                    value,
+                    place,
+                    collection,
+                    foreign_tag: tag_start.filter(|_| foreign).map(|at| at + self.base),
+                    flow: self.frames.last().is_some_and(|frame| frame.flow),
+                }));
             }
             Event::Alias(_) => {
-                self.enter_node(None);
-                self.pieces.push(Piece::Alias(range));
-                self.leave_node();
+                self.enter(false);
+                self.document.pieces.push(Piece::Alias(range));
             }
             Event::SequenceStart(style, ..) => self.start(true, style),
             Event::MappingStart(style, ..) => self.start(false, style),
             Event::SequenceEnd | Event::MappingEnd => {
                 self.frames.pop();
-                self.pieces.push(Piece::End(range));
-                self.leave_node();
+                self.document.pieces.push(Piece::End(range));
             }
-            Event::Comment(..) => self.pieces.push(Piece::Comment(range)),
+            Event::Comment(..) => self.document.pieces.push(Piece::Comment(range)),
             _ => {}
         }
     }
 
-    /// Works out the role of a node, and puts its key or number on the path.
-    fn enter_node(&mut self, key_text: Option<&str>) -> (Role, bool) {
+    /// The place of the next node, and its collection. `scalar` says whether it is one, and so may
+    /// be a key with a text; it becomes the next piece then.
+    fn enter(&mut self, scalar: bool) -> (Place, Option<usize>) {
         let Some(frame) = self.frames.last_mut() else {
-            return (Role::Root, false);
+            return (Place::Root, None);
         };
-        if frame.sequence {
-            self.path.push(frame.count.to_string());
-            let first = frame.count == 0;
-            frame.count += 1;
-            return (Role::Item { first }, false);
-        }
-        let is_key = frame.count % 2 == 0;
-        frame.count += 1;
-        if is_key {
-            let key = key_text.unwrap_or_default().to_owned();
-            frame.duplicate = !frame.keys.insert(key.clone()) && key_text.is_some();
-            self.path.push(key);
-            (Role::Key, false)
-        } else {
-            (Role::Value, frame.duplicate)
-        }
-    }
-
-    /// Takes the key or number off the path once the value is complete.
-    fn leave_node(&mut self) {
-        if let Some(frame) = self.frames.last() {
-            let value_done = frame.sequence || frame.count % 2 == 0;
-            if value_done {
-                self.path.pop();
+        let place = if frame.sequence {
+            Place::Item {
+                number: frame.count,
             }
-        }
-    }
-
-    fn scalar(
-        &mut self,
-        value: Cow<'_, str>,
-        style: ScalarStyle,
-        range: Range<usize>,
-        foreign_tag: Option<usize>,
-    ) {
-        let flow = self.frames.last().is_some_and(|frame| frame.flow);
-        let (role, duplicate) = self.enter_node(Some(&value));
-        self.pieces.push(Piece::Scalar(Scalar {
-            range,
-            style,
-            value: value.into_owned(),
-            role,
-            path: self.path.clone(),
-            foreign_tag,
-            flow,
-            duplicate,
-        }));
-        self.leave_node();
+        } else if frame.count % 2 == 0 {
+            frame.key = scalar.then_some(self.document.pieces.len());
+            Place::Key
+        } else {
+            Place::Value { key: frame.key }
+        };
+        frame.count += 1;
+        (place, Some(frame.collection))
     }
 
     fn start(&mut self, sequence: bool, style: StructureStyle) {
-        self.enter_node(None);
+        let (place, parent) = self.enter(false);
         let outer_flow = self.frames.last().is_some_and(|frame| frame.flow);
-        self.pieces.push(Piece::Start { sequence });
+        let collection = self.document.collections.len();
+        self.document.collections.push(Collection {
+            sequence,
+            place,
+            collection: parent,
+        });
+        self.document.pieces.push(Piece::Start(collection));
         self.frames.push(Frame {
+            collection,
             sequence,
             flow: outer_flow || style == StructureStyle::Flow,
             count: 0,
-            keys: HashSet::new(),
-            duplicate: false,
+            key: None,
         });
     }
-
-    /// What kyaml refuses although it parses: documents that are no mapping, and `metadata` that is
-    /// none.
-    fn check(&self) -> Result<(), (usize, String)> {
-        let mut first = self
-            .pieces
-            .iter()
-            .filter(|piece| !matches!(piece, Piece::Comment(_)));
-        match first.next() {
-            None | Some(Piece::Start { sequence: false }) => {}
-            Some(Piece::Scalar(scalar)) if is_null(scalar) => {}
-            Some(Piece::Start { sequence: true }) => {
-                return Err((
-                    self.base,
-                    "the document is a sequence, not a mapping".to_owned(),
-                ));
-            }
-            Some(_) => {
-                return Err((
-                    self.base,
-                    "the document is a scalar, not a mapping".to_owned(),
-                ));
-            }
-        }
-        let mut after_metadata = None;
-        for piece in self
-            .pieces
-            .iter()
-            .filter(|piece| !matches!(piece, Piece::Comment(_)))
-        {
-            if let Some(at) = after_metadata.take() {
-                let fits = match piece {
-                    Piece::Start { sequence } => !sequence,
-                    Piece::Scalar(scalar) => is_null(scalar),
-                    Piece::Alias(_) => true,
-                    _ => false,
-                };
-                if !fits {
-                    return Err((at, "metadata is no mapping".to_owned()));
-                }
-            }
-            if let Piece::Scalar(scalar) = piece
-                && scalar.role == Role::Key
-                && scalar.path == ["metadata"]
-            {
-                after_metadata = Some(scalar.range.start);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn is_null(scalar: &Scalar) -> bool {
-    scalar.style == ScalarStyle::Plain
-        && matches!(scalar.value.as_str(), "" | "~" | "null" | "Null" | "NULL")
 }
 
 /// An explicit tag of YAML's own that is not the one for strings.

@@ -18,6 +18,10 @@ use crate::ports::{FileQuery, Link, SearchReport, Tree, TreeError, TreeFile};
 
 /// Threads of one search, at most.
 const THREADS: usize = 8;
+/// Room for a file at first.
+const BUFFER: usize = 64 << 10;
+/// Room that a buffer keeps between files.
+const MOST_KEPT: usize = 4 << 20;
 /// Links followed before a chain counts as a loop.
 const LINK_LIMIT: usize = 40;
 
@@ -71,6 +75,37 @@ fn tree_path(path: &Path) -> Option<TreePath> {
     Some(TreePath::clamp(&text))
 }
 
+/// A place to read files into, one after the other.
+#[derive(Default)]
+struct Buffer(Vec<u8>);
+
+impl Buffer {
+    /// The content of a file. Its length is not asked for: most files fit into the buffer, and then
+    /// opening, two reads and closing are all that the system has to do.
+    fn read(&mut self, path: &Path) -> io::Result<&[u8]> {
+        let mut file = File::open(path)?;
+        let mut length = 0;
+        loop {
+            if length == self.0.len() {
+                self.0.resize((2 * length).max(BUFFER), 0);
+            }
+            match file.read(&mut self.0[length..]) {
+                Ok(0) => return Ok(&self.0[..length]),
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Gives back the room that a huge file took.
+    fn shrink(&mut self) {
+        if self.0.len() > MOST_KEPT {
+            self.0 = Vec::new();
+        }
+    }
+}
+
 /// What the threads of one search share.
 struct Search<'q> {
     tree: &'q DiskTree,
@@ -96,7 +131,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Search<'_> {
     fn work(&self) {
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::default();
         while let Some(folder) = self.next_folder() {
             self.read_folder(&folder, &mut buffer);
             let mut folders = lock(&self.folders);
@@ -125,7 +160,12 @@ impl Search<'_> {
         }
     }
 
-    fn read_folder(&self, folder: &TreePath, buffer: &mut Vec<u8>) {
+    fn read_folder(&self, folder: &TreePath, buffer: &mut Buffer) {
+        // A repository of its own, as a submodule is: a clone of this one would not hold its files.
+        let nested = self.tree.on_disk(folder).join(".git");
+        if !folder.is_root() && folder != self.query.under && nested.symlink_metadata().is_ok() {
+            return;
+        }
         let entries = match fs::read_dir(self.tree.on_disk(folder)) {
             Ok(entries) => entries,
             Err(error) => return self.unreadable(folder.clone(), &error),
@@ -167,21 +207,19 @@ impl Search<'_> {
         lock(&self.report).links.push(Link { path, target });
     }
 
-    fn file(&self, path: TreePath, buffer: &mut Vec<u8>) {
+    fn file(&self, path: TreePath, buffer: &mut Buffer) {
         self.candidates.fetch_add(1, Ordering::Relaxed);
-        buffer.clear();
-        let read =
-            File::open(self.tree.on_disk(&path)).and_then(|mut file| file.read_to_end(buffer));
-        match read {
-            Ok(_) if self.finder.find(buffer).is_some() => {
+        match buffer.read(&self.tree.on_disk(&path)) {
+            Ok(bytes) if self.finder.find(bytes).is_some() => {
                 (self.visit)(TreeFile {
                     path,
-                    bytes: buffer.clone(),
+                    bytes: bytes.to_vec(),
                 });
             }
             Ok(_) => {}
             Err(error) => self.unreadable(path, &error),
         }
+        buffer.shrink();
     }
 
     fn unreadable(&self, path: TreePath, error: &io::Error) {
@@ -222,7 +260,7 @@ impl Tree for DiskTree {
                 search.work();
             });
         } else if (query.wanted)(query.under) {
-            search.file(query.under.clone(), &mut Vec::new());
+            search.file(query.under.clone(), &mut Buffer::default());
         }
         let mut report = std::mem::take(&mut *lock(&search.report));
         report
@@ -282,12 +320,10 @@ impl DiskTree {
             .iter()
             .filter_map(|link| link.target.as_ref())
             .filter(|target| {
-                let met =
-                    target.below(search.query.under).is_some() && (search.query.wanted)(target);
-                !met
+                target.below(search.query.under).is_none() || !(search.query.wanted)(target)
             })
             .collect();
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::default();
         for target in targets {
             search.file(target.clone(), &mut buffer);
         }

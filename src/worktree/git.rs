@@ -7,6 +7,16 @@ use std::process::{Command, Output, Stdio};
 
 use crate::ports::WorktreeError;
 
+/// Variables that would lead git to another repository than the folder's, as inside a hook.
+const OTHER_REPOSITORY: [&str; 6] = [
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+];
+
 /// git in one folder, with the user's environment.
 #[derive(Clone, Debug)]
 pub(super) struct Git {
@@ -28,15 +38,18 @@ impl Git {
             .args(arguments)
             .current_dir(&self.folder)
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            // Answers are read, so they must be in the language that is known.
-            .env("LC_ALL", "C");
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        for variable in OTHER_REPOSITORY {
+            command.env_remove(variable);
+        }
         command
     }
 
     /// Runs git and returns its output whatever its exit code.
     pub(super) fn output(&self, arguments: &[&str]) -> Result<Output, WorktreeError> {
         self.command(arguments)
+            // Answers are read, so they must be in the language that is known.
+            .env("LC_ALL", "C")
             .stdin(Stdio::null())
             .output()
             .map_err(|error| unavailable(&error))

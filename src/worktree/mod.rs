@@ -6,6 +6,7 @@
 
 mod disk;
 mod git;
+mod obstacles;
 mod repository;
 mod write;
 

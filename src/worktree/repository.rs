@@ -5,22 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::DiskTree;
 use super::git::Git;
+use super::obstacles;
 use super::write::write_all;
 use crate::key::TreePath;
 use crate::ports::{
     FileQuery, FileWrite, Head, PushReport, SearchReport, Tree, TreeError, TreeFile, Worktree,
     WorktreeCommit, WorktreeError,
 };
-
-/// Files and folders of the Git directory that tell of work half done.
-const UNFINISHED: &[(&str, &str)] = &[
-    ("MERGE_HEAD", "a merge"),
-    ("rebase-merge", "a rebase"),
-    ("rebase-apply", "a rebase or an am"),
-    ("CHERRY_PICK_HEAD", "a cherry-pick"),
-    ("REVERT_HEAD", "a revert"),
-    ("BISECT_LOG", "a bisect"),
-];
 
 /// The checkout that the user stands in.
 #[derive(Clone, Debug)]
@@ -29,6 +20,39 @@ pub struct UserWorktree {
     git: Git,
     /// Top of the checkout; the folder itself when it is in none.
     top: Option<PathBuf>,
+    /// Why git does not take the folder for a part of a checkout, when there is a reason to tell.
+    refusal: Option<String>,
+}
+
+/// The top of the checkout that the folder is a part of, or why git refuses to say.
+fn find_top(
+    folder: &Path,
+    environment: &[(OsString, OsString)],
+) -> (Option<PathBuf>, Option<String>) {
+    let asked = Git::new(folder, environment).output(&["rev-parse", "--show-toplevel"]);
+    match asked {
+        Ok(output) if output.status.success() => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            (Some(PathBuf::from(text.trim_end_matches('\n'))), None)
+        }
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            let refusal = (!text.contains("not a git repository"))
+                .then(|| text.lines().next().unwrap_or_default().to_owned());
+            (None, refusal)
+        }
+        Err(error) => (None, Some(error.to_string())),
+    }
+}
+
+/// Whether git may find a checkout for this folder. Starting git only to be told that there is none
+/// would cost as much as looking through a thousand files.
+fn may_be_checkout(folder: &Path, environment: &[(OsString, OsString)]) -> bool {
+    let named = |name: &OsString| name == "GIT_DIR" || name == "GIT_WORK_TREE";
+    environment.iter().any(|(name, _)| named(name))
+        || folder
+            .ancestors()
+            .any(|above| above.join(".git").symlink_metadata().is_ok())
 }
 
 impl UserWorktree {
@@ -44,17 +68,19 @@ impl UserWorktree {
                 folder.display()
             ))
         };
-        DiskTree::new(folder).map_err(|error| unreadable(folder, &error))?;
-        let top = Git::new(folder, environment)
-            .answer(&["rev-parse", "--show-toplevel"])
-            .unwrap_or_default()
-            .map(PathBuf::from);
+        let given = DiskTree::new(folder).map_err(|error| unreadable(folder, &error))?;
+        let (top, refusal) = if may_be_checkout(given.root(), environment) {
+            find_top(folder, environment)
+        } else {
+            (None, None)
+        };
         let root = top.as_deref().unwrap_or(folder);
         let tree = DiskTree::new(root).map_err(|error| unreadable(root, &error))?;
         Ok(Self {
             git: Git::new(tree.root(), environment),
             tree,
             top,
+            refusal,
         })
     }
 
@@ -62,15 +88,44 @@ impl UserWorktree {
         let answer = self.git.answer(&["rev-parse", "--absolute-git-dir"])?;
         answer
             .map(PathBuf::from)
-            .ok_or_else(|| no_repository(&self.tree))
+            .ok_or_else(|| self.no_repository())
     }
-}
 
-fn no_repository(tree: &DiskTree) -> WorktreeError {
-    WorktreeError::State(format!(
-        "{} is not inside a Git repository",
-        tree.root().display()
-    ))
+    /// Candidates that a sparse checkout leaves out, so that their markers are not seen.
+    fn left_out(&self, query: &FileQuery<'_>) -> Option<(TreePath, String)> {
+        let sparse = self
+            .git
+            .answer(&["config", "--bool", "core.sparseCheckout"]);
+        if self.top.is_none() || sparse.ok().flatten().as_deref() != Some("true") {
+            return None;
+        }
+        let mut arguments = vec!["--literal-pathspecs", "ls-files", "-t", "-z"];
+        if !query.under.is_root() {
+            arguments.extend(["--", query.under.as_str()]);
+        }
+        let listed = self.git.output(&arguments).ok()?;
+        let text = String::from_utf8_lossy(&listed.stdout);
+        let count = text
+            .split('\0')
+            .filter_map(|entry| entry.strip_prefix("S "))
+            .map(TreePath::clamp)
+            .filter(|path| (query.wanted)(path) && !self.tree.on_disk(path).exists())
+            .count();
+        (count > 0).then(|| {
+            let text = format!(
+                "{count} candidates are outside the sparse checkout and were not looked at"
+            );
+            (query.under.clone(), text)
+        })
+    }
+
+    fn no_repository(&self) -> WorktreeError {
+        let folder = self.tree.root().display();
+        WorktreeError::State(match &self.refusal {
+            Some(refusal) => format!("git does not work in {folder}: {refusal}"),
+            None => format!("{folder} is not inside a Git repository"),
+        })
+    }
 }
 
 impl Tree for UserWorktree {
@@ -79,7 +134,11 @@ impl Tree for UserWorktree {
         query: &FileQuery<'_>,
         visit: &(dyn Fn(TreeFile) + Sync),
     ) -> Result<SearchReport, TreeError> {
-        self.tree.search(query, visit)
+        let mut report = self.tree.search(query, visit)?;
+        if let Some(left_out) = self.left_out(query) {
+            report.unreadable.push(left_out);
+        }
+        Ok(report)
     }
 
     fn read(&self, path: &TreePath) -> Result<Vec<u8>, TreeError> {
@@ -109,9 +168,9 @@ impl Worktree for UserWorktree {
         }
     }
 
-    fn check_commit(&self) -> Result<(), WorktreeError> {
+    fn check_commit(&self, paths: &[TreePath]) -> Result<(), WorktreeError> {
         match self.head()? {
-            Head::None => return Err(no_repository(&self.tree)),
+            Head::None => return Err(self.no_repository()),
             Head::Detached { commit } => {
                 return Err(WorktreeError::State(format!(
                     "HEAD is detached at {commit}, so a commit would belong to no branch; check a \
@@ -120,16 +179,7 @@ impl Worktree for UserWorktree {
             }
             Head::Branch { .. } => {}
         }
-        let git_dir = self.git_dir()?;
-        for (name, what) in UNFINISHED {
-            if git_dir.join(name).exists() {
-                return Err(WorktreeError::State(format!(
-                    "{what} is in progress in {}; finish or abort it first",
-                    self.tree.root().display()
-                )));
-            }
-        }
-        Ok(())
+        obstacles::check(&self.git, &self.git_dir()?, &self.tree, paths)
     }
 
     fn committed(&self, path: &TreePath) -> Result<Option<Vec<u8>>, WorktreeError> {
@@ -147,7 +197,12 @@ impl Worktree for UserWorktree {
     }
 
     fn commit(&self, commit: &WorktreeCommit) -> Result<String, WorktreeError> {
-        let author = format!("{} <{}>", commit.author.name, commit.author.email);
+        // git commits under no empty name, which the controllers do.
+        let name = match commit.author.name.trim() {
+            "" => commit.author.email.as_str(),
+            name => name,
+        };
+        let author = format!("{name} <{}>", commit.author.email);
         let author = format!("--author={author}");
         // `--only` commits these paths and leaves other staged entries staged; `--cleanup=verbatim`
         // keeps the message as it is.
@@ -166,7 +221,7 @@ impl Worktree for UserWorktree {
         self.git
             .run("git commit", &arguments, commit.message.as_bytes())?;
         let id = self.git.answer(&["rev-parse", "--verify", "HEAD"])?;
-        id.ok_or_else(|| no_repository(&self.tree))
+        id.ok_or_else(|| self.no_repository())
     }
 
     fn push(&self) -> Result<PushReport, WorktreeError> {

@@ -4,17 +4,18 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use super::DiskTree;
 use crate::key::TreePath;
 use crate::ports::{FileWrite, WorktreeError};
 
-/// A new content beside its file, not yet in its place.
+/// A new content beside its file, not yet in its place. Only its path is kept: many open files
+/// would exceed what a process may hold.
 struct Prepared<'w> {
     write: &'w FileWrite,
     path: PathBuf,
-    file: NamedTempFile,
+    new: TempPath,
 }
 
 /// Writes all files or none. First every new content is written beside its file, which finds full
@@ -24,14 +25,17 @@ pub(super) fn write_all(tree: &DiskTree, writes: &[FileWrite]) -> Result<(), Wor
     let mut prepared = Vec::new();
     for write in writes {
         let path = tree.on_disk(&write.path);
-        check_unchanged(write, &path)?;
-        let file = prepare(&path, &write.after).map_err(|source| failed(write, source))?;
-        prepared.push(Prepared { write, path, file });
+        let before = fs::read(&path).map_err(|source| failed(write, source))?;
+        let Some(after) = write.patch.apply(&before) else {
+            return Err(WorktreeError::Changed(write.path.clone()));
+        };
+        let new = prepare(&path, &after).map_err(|source| failed(write, source))?;
+        prepared.push(Prepared { write, path, new });
     }
     let mut done: Vec<(&FileWrite, PathBuf)> = Vec::new();
-    for Prepared { write, path, file } in prepared {
-        match file.persist(&path) {
-            Ok(_) => done.push((write, path)),
+    for Prepared { write, path, new } in prepared {
+        match new.persist(&path) {
+            Ok(()) => done.push((write, path)),
             Err(error) => {
                 let left = put_back(&done);
                 let path = write.path.clone();
@@ -46,16 +50,8 @@ pub(super) fn write_all(tree: &DiskTree, writes: &[FileWrite]) -> Result<(), Wor
     Ok(())
 }
 
-fn check_unchanged(write: &FileWrite, path: &Path) -> Result<(), WorktreeError> {
-    match fs::read(path) {
-        Ok(bytes) if bytes == write.before => Ok(()),
-        Ok(_) => Err(WorktreeError::Changed(write.path.clone())),
-        Err(source) => Err(failed(write, source)),
-    }
-}
-
 /// The new content in a file of the same folder, with the mode of the old one.
-fn prepare(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+fn prepare(path: &Path, content: &[u8]) -> io::Result<TempPath> {
     let metadata = fs::metadata(path)?;
     // A rename would replace a read-only file without a word.
     if metadata.permissions().readonly() {
@@ -71,19 +67,23 @@ fn prepare(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     file.write_all(content)?;
     file.as_file().set_permissions(metadata.permissions())?;
     file.as_file().sync_all()?;
-    Ok(file)
+    Ok(file.into_temp_path())
 }
 
 /// Restores files; returns those that could not be restored.
 fn put_back(done: &[(&FileWrite, PathBuf)]) -> Vec<TreePath> {
     done.iter()
-        .filter(|(write, path)| {
-            prepare(path, &write.before)
-                .and_then(|file| file.persist(path).map_err(|error| error.error))
-                .is_err()
-        })
+        .filter(|(write, path)| restore(write, path).is_err())
         .map(|(write, _)| write.path.clone())
         .collect()
+}
+
+fn restore(write: &FileWrite, path: &Path) -> io::Result<()> {
+    let before = write.patch.revert(&fs::read(path)?);
+    let before = before.ok_or_else(|| io::Error::other("the file was changed"))?;
+    prepare(path, &before)?
+        .persist(path)
+        .map_err(|error| error.error)
 }
 
 fn failed(write: &FileWrite, source: io::Error) -> WorktreeError {

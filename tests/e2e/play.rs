@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::compare::{self, Comparison, Deviation, display};
 use crate::forms::{Form, Outcome};
-use crate::objects;
-use crate::observed::{self, Observed};
+use crate::objects::{self, key};
+use crate::observed;
 use crate::rules::{Facts, Wanted};
-use crate::scenario::{self, Expected, Key, Scenario, entries};
+use crate::scenario::{self, Expected, Key, Scenario};
 use crate::stage::Stage;
 
 /// What became of a scenario in one form.
@@ -21,6 +21,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Nothing could be compared.
+    pub fn failed(why: &str) -> Self {
+        Self {
+            failures: vec![why.to_owned()],
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, place: &str, comparison: Comparison) {
         let at = |text: String| {
             if place.is_empty() {
@@ -96,7 +104,21 @@ fn after_state(scenario: &Scenario, form: &mut dyn Form) -> Result<Comparison, S
     }
     last.commits.clear();
     last.tree.clear();
-    run.compare(last)
+    if !run.form.is_shared() {
+        return run.compare(last);
+    }
+    let before = run.form.stored();
+    let mut comparison = run.compare(last)?;
+    comparison.forget_statuses();
+    for (key, status) in run.form.stored() {
+        if before.get(&key) != Some(&status) {
+            let text = display(&key);
+            comparison.failures.push(format!(
+                "{text}: a status that is the controllers' was changed to {status}"
+            ));
+        }
+    }
+    Ok(comparison)
 }
 
 /// A status as it is stored: with times.
@@ -122,8 +144,20 @@ fn with_times(status: &Value) -> Value {
 impl<'r> Run<'r> {
     fn new(scenario: &'r Scenario, form: &'r mut dyn Form) -> Result<Self, String> {
         let stage = Stage::new(scenario)?;
-        let objects = objects::documents(&stage.placeholders.fill(&scenario.objects))?;
+        let mut objects = objects::documents(&stage.placeholders.fill(&scenario.objects))?;
+        let rejected = rejected(scenario)?;
+        let refused: Vec<Value> = objects
+            .extract_if(.., |object| rejected.contains_key(&key(object)))
+            .collect();
         form.load(scenario, &objects)?;
+        for object in &refused {
+            let recorded = stage.placeholders.fill(&rejected[&key(object)]);
+            if let Some(message) = form.refuses(object)
+                && message != recorded
+            {
+                return Err(format!("refused with {message:?}, expected {recorded:?}"));
+            }
+        }
         Ok(Self {
             scenario,
             stage,
@@ -190,6 +224,18 @@ impl<'r> Run<'r> {
         }
         Ok(comparison)
     }
+}
+
+/// Objects that the API server refused when it was given them, with its words.
+fn rejected(scenario: &Scenario) -> Result<BTreeMap<Key, String>, String> {
+    let Some(phase) = scenario.list("phases").first() else {
+        return Ok(BTreeMap::new());
+    };
+    let statuses = scenario.expected(phase)?.statuses;
+    Ok(statuses
+        .into_iter()
+        .filter_map(|object| Some((object.key, object.rejected?)))
+        .collect())
 }
 
 /// A status without the times that every run sets.

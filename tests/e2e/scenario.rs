@@ -8,7 +8,6 @@ use serde_json::Value;
 
 /// A folder of `tests/vectors/e2e`.
 pub struct Scenario {
-    pub name: String,
     pub folder: PathBuf,
     /// `scenario.json`.
     pub document: Value,
@@ -22,11 +21,6 @@ impl Scenario {
             fs::read_to_string(folder.join(name)).map_err(|error| format!("{name}: {error}"))
         };
         Ok(Self {
-            name: folder
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
             folder: folder.to_owned(),
             document: serde_json::from_str(&read("scenario.json")?)
                 .map_err(|error| format!("scenario.json: {error}"))?,

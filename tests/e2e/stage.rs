@@ -26,16 +26,15 @@ const RECORDING: &str = "recording";
 pub struct Stage {
     pub placeholders: Placeholders,
     pub repositories: Vec<(String, Repository)>,
-    pub git: GitServer,
     content: RegistryContent,
     /// Ids of the commits of the set-up.
     known: BTreeSet<String>,
     /// Set-up commits by repository, which date the next one.
     counts: BTreeMap<String, usize>,
     read_only: Arc<AtomicBool>,
+    folder: Repositories,
     /// Kept alive, not looked at.
-    _servers: Vec<RegistryServer>,
-    _folder: Repositories,
+    _servers: (Vec<RegistryServer>, GitServer),
 }
 
 impl Stage {
@@ -53,13 +52,12 @@ impl Stage {
         let mut stage = Self {
             placeholders,
             repositories: Vec::new(),
-            git,
             content,
             known: BTreeSet::new(),
             counts: BTreeMap::new(),
             read_only,
-            _servers: servers,
-            _folder: folder,
+            _servers: (servers, git),
+            folder,
         };
         stage.seed(scenario)?;
         for action in scenario.list("setup") {
@@ -73,10 +71,10 @@ impl Stage {
         for git in scenario.list("git") {
             let name = text(git, "name");
             if let Some((parent, _)) = name.rsplit_once('/') {
-                std::fs::create_dir_all(self._folder.root().join(parent))
+                std::fs::create_dir_all(self.folder.root().join(parent))
                     .map_err(|error| error.to_string())?;
             }
-            let repository = self._folder.create(name);
+            let repository = self.folder.create(name);
             self.repositories.push((name.to_owned(), repository));
             if git["seed"] == false {
                 continue;

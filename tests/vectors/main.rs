@@ -17,6 +17,7 @@ mod command_line;
 mod kube;
 mod policy;
 mod setters;
+mod template;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -87,6 +88,11 @@ const AREAS: &[Area] = &[
         name: "setters",
         is_run: |_| true,
         run: setters::run,
+    },
+    Area {
+        name: "template",
+        is_run: |_| true,
+        run: template::run,
     },
 ];
 

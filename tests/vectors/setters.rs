@@ -164,8 +164,11 @@ fn check(case: &Case<'_>, folder: &Path) -> Result<Vec<(&'static str, &'static s
         return Err("the run should fail".to_owned());
     }
     for (path, outcome) in &run.files {
-        if let Some(bytes) = &outcome.new_bytes {
-            fs::write(root.join(path.as_str()), bytes).map_err(|error| error.to_string())?;
+        if let Some(patch) = &outcome.patch {
+            let file = root.join(path.as_str());
+            let before = fs::read(&file).map_err(|error| error.to_string())?;
+            let after = patch.apply(&before).ok_or("the file changed")?;
+            fs::write(file, after).map_err(|error| error.to_string())?;
         }
     }
     let mut rules = rules_of(case, &run);
@@ -178,7 +181,7 @@ fn check(case: &Case<'_>, folder: &Path) -> Result<Vec<(&'static str, &'static s
     if let Some((path, _)) = again
         .files
         .iter()
-        .find(|(_, outcome)| outcome.new_bytes.is_some())
+        .find(|(_, outcome)| outcome.patch.is_some())
     {
         return Err(format!("a second run changes {path}"));
     }

@@ -241,8 +241,14 @@ impl UpdateArgs {
         let Some(template) = checks::text(self.commit_template.as_ref()) else {
             return Ok(None);
         };
-        let warnings = ops::check_message_template(&template)
-            .map_err(|message| CommandError::failed(format!("--commit-template: {message}")))?;
+        let values = checks::pairs("--commit-template-value", &self.commit_template_value)?;
+        let warnings =
+            ops::check_message_template(&template, values.as_ref()).map_err(|problem| {
+                let message = format!("--commit-template: {}", problem.message);
+                let mut error = CommandError::failed(message);
+                error.hints.extend(problem.hint);
+                error
+            })?;
         for warning in warnings {
             context.ui().warn(&format!("--commit-template: {warning}"));
         }

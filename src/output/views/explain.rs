@@ -191,15 +191,15 @@ fn automation_text(chain: &AutomationChain) -> String {
     for marker in &chain.markers {
         let ExplainedMarker {
             found,
-            code,
+            sentence,
             reason,
         } = marker;
         table.row([
             format!("{}:{}", found.path, found.marker.line),
             found.marker.setter.clone(),
             change(found.marker.old.as_deref(), found.marker.new.as_deref()),
-            (*code).to_owned(),
-            reason.clone(),
+            reason.code().to_owned(),
+            sentence.clone(),
         ]);
     }
     text.push_str(&sanitize_line(&table.render(true)));
@@ -282,8 +282,8 @@ fn automation_json(chain: &AutomationChain) -> Value {
             "marker": marker.found.marker.setter,
             "old": marker.found.marker.old,
             "new": marker.found.marker.new,
-            "state": marker.code,
-            "reason": marker.reason,
+            "state": marker.reason.code(),
+            "reason": marker.sentence,
         })).collect::<Vec<_>>(),
     })
 }

@@ -116,7 +116,7 @@ impl ObjectTable {
         };
         let age = age(metadata.creation_timestamp.as_str(), options.now);
         // kubectl marks what is missing; the narrow table keeps flux's empty cells.
-        let marked = |cell| if cell == "" { "<none>" } else { cell };
+        let marked = |cell: &str| if cell.is_empty() { "<none>" } else { cell };
         let cells = narrow.chain(further).chain([age.as_str()]);
         self.table.row(cells.map(marked));
     }

@@ -7,7 +7,7 @@ use crate::model::{
     Applied, Failure, Note, PolicyOutcome, PolicyState, RepositoryOutcome, RepositoryState,
     RunReport, Severity, UpdateOutcome, UpdateState,
 };
-use crate::output::{sanitize_line, unified_diff};
+use crate::output::{file_diff, sanitize_line};
 
 /// Where statuses come from; operations compute them.
 pub struct Statuses<'s> {
@@ -31,7 +31,7 @@ pub fn render_diff(report: &RunReport, color: bool, terminal: bool) -> Vec<u8> {
             continue;
         };
         for file in &plan.files {
-            let diff = unified_diff(file.path.as_str(), &file.before, &file.after, color);
+            let diff = file_diff(file, color);
             if terminal && !color {
                 text.extend_from_slice(sanitize_line(&String::from_utf8_lossy(&diff)).as_bytes());
             } else {

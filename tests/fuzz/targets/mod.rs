@@ -1,6 +1,7 @@
 //! The targets, a file for each room that parses.
 
 mod durations;
+mod policy;
 
 use super::Target;
 
@@ -8,5 +9,6 @@ use super::Target;
 pub(crate) fn all() -> Vec<Target> {
     let mut targets = Vec::new();
     targets.extend(durations::targets());
+    targets.extend(policy::targets());
     targets
 }

@@ -1,6 +1,21 @@
 //! The worktree adapter on real repositories.
 
-#![allow(clippy::unwrap_used, reason = "tests panic on purpose")]
+#![allow(
+    clippy::pedantic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    dead_code,
+    reason = "tests panic on purpose"
+)]
+
+#[path = "../git/product.rs"]
+mod product;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod commits;
+mod edits;
+mod stage;
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,6 +26,7 @@ use kubectl_imageupdate::key::TreePath;
 use kubectl_imageupdate::ports::{
     FileWrite, Head, Identity, Worktree, WorktreeCommit, WorktreeError,
 };
+use kubectl_imageupdate::splice::{Patch, Splice};
 use kubectl_imageupdate::worktree::UserWorktree;
 
 struct Checkout {
@@ -77,10 +93,14 @@ impl Checkout {
 }
 
 fn write(path: &str, before: &str, after: &str) -> FileWrite {
+    let whole = Splice {
+        start: 0,
+        old: before.as_bytes().into(),
+        new: after.as_bytes().into(),
+    };
     FileWrite {
         path: TreePath::clamp(path),
-        before: before.into(),
-        after: after.into(),
+        patch: Patch::new(before.as_bytes(), vec![whole]).unwrap(),
     }
 }
 
@@ -159,7 +179,7 @@ fn a_commit_holds_the_named_files_and_leaves_staged_ones_staged() {
     checkout.git(&["add", "staged.txt"]);
     checkout.write("a.yaml", "a: 2\n");
     let worktree = checkout.open();
-    worktree.check_commit().unwrap();
+    worktree.check_commit(&[]).unwrap();
     let id = worktree.commit(&commit_of(&["a.yaml"])).unwrap();
     assert_eq!(checkout.git(&["rev-parse", "HEAD"]).trim(), id);
     let shown = checkout.git(&["show", "--format=%an <%ae>|%cn|%B|", "--name-only", "HEAD"]);
@@ -197,7 +217,7 @@ fn unfinished_work_and_detached_heads_are_refused_by_name() {
     fs::write(checkout.path().join(".git/MERGE_HEAD"), "").unwrap();
     assert!(
         worktree
-            .check_commit()
+            .check_commit(&[])
             .unwrap_err()
             .to_string()
             .contains("a merge is in progress")
@@ -206,7 +226,7 @@ fn unfinished_work_and_detached_heads_are_refused_by_name() {
     checkout.git(&["checkout", "-q", "--detach"]);
     assert!(
         worktree
-            .check_commit()
+            .check_commit(&[])
             .unwrap_err()
             .to_string()
             .contains("HEAD is detached")
@@ -226,7 +246,7 @@ fn a_folder_outside_every_repository_can_be_edited_and_not_committed() {
     assert_eq!(worktree.head().unwrap(), Head::None);
     assert!(
         worktree
-            .check_commit()
+            .check_commit(&[])
             .unwrap_err()
             .to_string()
             .contains("not inside a Git repository")
