@@ -6,9 +6,11 @@
 //! server, processor time and memory by GNU time. The repository takes some minutes to build.
 
 #![allow(
+    clippy::pedantic,
     clippy::print_stdout,
     clippy::unwrap_used,
     dead_code,
+    unreachable_pub,
     reason = "the measurement is what it prints"
 )]
 

@@ -99,6 +99,7 @@ impl Table {
 
     /// Forgets the rows and keeps the columns' widths, headers included, so that rows that come
     /// later stand below the ones that were printed.
+    #[must_use]
     pub fn continued(&self) -> Self {
         let mut table = self.clone_layout();
         for (column, header) in self.headers.iter().enumerate() {

@@ -82,7 +82,7 @@ async fn fetch(kind: Kind, query: &Query, cluster: &dyn Cluster) -> Fetched {
     if query.named.names.is_empty() {
         let listed = cluster
             .list_each(kind, &scope(query, None), &mut |text| {
-                fetched.put(text, query)
+                fetched.put(text, query);
             })
             .await;
         if let Err(error) = listed {

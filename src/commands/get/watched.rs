@@ -117,7 +117,7 @@ impl Rows<'_> {
         self.has_header = true;
         self.listing = listing.continued();
         render_list(vec![listing], &shown, &mut |text| {
-            self.context.ui().print(text)
+            self.context.ui().print(text);
         })
     }
 }

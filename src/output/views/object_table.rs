@@ -115,8 +115,6 @@ impl ObjectTable {
             _ => [digest, status.observed_previous_ref.tag.as_str(), suspended].to_vec(),
         };
         let age = age(metadata.creation_timestamp.as_str(), options.now);
-        // kubectl marks what is missing; the narrow table keeps flux's empty cells.
-        let marked = |cell| if cell == "" { "<none>" } else { cell };
         let cells = narrow.chain(further).chain([age.as_str()]);
         self.table.row(cells.map(marked));
     }
@@ -127,4 +125,9 @@ fn age(created: &str, now: Timestamp) -> String {
         Ok(created) => human_duration(created, now),
         Err(_) => "<unknown>".to_owned(),
     }
+}
+
+/// kubectl's mark for what is missing; the narrow table keeps flux's empty cells.
+fn marked(cell: &str) -> &str {
+    if cell.is_empty() { "<none>" } else { cell }
 }

@@ -60,6 +60,8 @@ fn stdout(expected: &Output, found: &str) -> Result<(), String> {
                 let is_said = found.lines().any(|line| {
                     let (object, word) = line.split_once(' ').unwrap_or_default();
                     let object = object.rsplit('/').next().unwrap_or_default();
+                    // What became of it may stand behind a colon.
+                    let word = word.split(':').next().unwrap_or_default();
                     (name.is_empty() || object == name) && words.contains(&word)
                 });
                 if !is_said {

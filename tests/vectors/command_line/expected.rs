@@ -103,7 +103,7 @@ impl Expected {
                     }
                 }
             }
-            Output::Results(results) => *results = changes(&self.progress),
+            Output::Results(results) => *results = changes(&self.progress, self.code == 0),
             _ => {}
         }
     }
@@ -196,7 +196,7 @@ impl Messages {
 }
 
 /// What flux says it did, as the lines that kubectl would print.
-fn changes(progress: &[String]) -> Vec<(String, &'static [&'static str])> {
+fn changes(progress: &[String], is_good: bool) -> Vec<(String, &'static [&'static str])> {
     let mut changes = Vec::new();
     let mut name = String::new();
     for line in progress {
@@ -219,7 +219,8 @@ fn changes(progress: &[String]) -> Vec<(String, &'static [&'static str])> {
             "created" => &["created"],
             // flux writes defaults of the server again and calls that an update.
             "updated" => &["configured", "unchanged"],
-            "annotated" => &["reconciled", "annotated"],
+            // Only a request that was fulfilled is told.
+            "annotated" if is_good => &["reconciled"],
             _ => continue,
         };
         changes.push((name.clone(), said));

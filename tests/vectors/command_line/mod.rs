@@ -62,7 +62,7 @@ fn check(case: &Case<'_>, world: &mut World) -> Result<Deviations, String> {
     let answer = {
         let _controller = stage
             .as_deref()
-            .map(|stage| controller::Controller::start(stage.cluster, &case.value["controller"]));
+            .map(|stage| controller::Controller::start(stage.cluster, &controller_of(&oracle)));
         if let Some(stage) = stage.as_deref() {
             stage.delete_before(&case.texts("pre_delete"));
         }
@@ -92,6 +92,29 @@ fn arguments(case: &Case<'_>, folder: &Folder) -> Vec<String> {
         arguments.push("--request".to_owned());
     }
     arguments
+}
+
+/// The statuses that the controller of a case writes. Where flux looks at the first name only, the
+/// other ones get the same.
+fn controller_of(oracle: &oracle::Oracle<'_>) -> Value {
+    let mut statuses = oracle.case.value["controller"].clone();
+    if oracle.verb() != "reconcile" {
+        return statuses;
+    }
+    let names = oracle.names();
+    for (key, status) in oracle.case.value["controller"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
+        let (start, name) = key.rsplit_once('/').unwrap_or_default();
+        if names.first() == Some(&name) {
+            for other in &names[1..] {
+                statuses[format!("{start}/{other}")] = status.clone();
+            }
+        }
+    }
+    statuses
 }
 
 /// A text below a JSON value; absent reads as empty.

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use kubectl_imageupdate::api::Kind;
+use kubectl_imageupdate::duration::GoDuration;
 use kubectl_imageupdate::image::ImageName;
 use kubectl_imageupdate::ops::check_message_template;
 use kubectl_imageupdate::pattern::Pattern;
 use kubectl_imageupdate::semver::Constraint;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Deviations;
 use super::expected::{Complaint, Expected, Output, labels, name_of};
@@ -27,6 +28,7 @@ const RULES: &[(&str, Rule)] = &[
     ("F13", label_selectors),
     ("F6", waits_when_told_to),
     ("F9", labels_stay),
+    ("F15", nothing_is_written_twice),
     ("F12", asks_terminals_only),
     ("F14", completion),
     ("F2", nothing_to_list),
@@ -487,4 +489,37 @@ fn completion(oracle: &Oracle<'_>, expected: &mut Expected) -> Option<&'static [
         candidates.push(":4".to_owned());
     }
     (before != *candidates).then_some(&["stdout"])
+}
+
+/// F15: an object that says the same already is not written.
+fn nothing_is_written_twice(
+    oracle: &Oracle<'_>,
+    expected: &mut Expected,
+) -> Option<&'static [&'static str]> {
+    if oracle.verb() != "create" {
+        return None;
+    }
+    let before = oracle.before(expected.mutation.keys().cloned());
+    let mut is_changed = false;
+    for (key, object) in &mut expected.mutation {
+        if let (Some(object), Some(Some(before))) = (object.as_mut(), before.get(key))
+            && object != before
+            && by_value(object) == by_value(before)
+        {
+            object.clone_from(before);
+            is_changed = true;
+        }
+    }
+    is_changed.then_some(&["mutation"])
+}
+
+/// An object with its durations in one form.
+fn by_value(object: &Value) -> Value {
+    let mut object = object.clone();
+    for field in ["interval", "timeout"] {
+        if let Some(Ok(duration)) = object["spec"][field].as_str().map(GoDuration::parse) {
+            object["spec"][field] = duration.to_string().into();
+        }
+    }
+    object
 }
