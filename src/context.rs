@@ -339,15 +339,24 @@ impl Context {
         }
     }
 
-    /// Logs to standard error at the level of `-v`.
+    /// Shows what the API server warned about during the command, each warning once.
+    pub fn show_server_warnings(&self) {
+        let warnings = self.live.get().map(|live| live.take_warnings());
+        for warning in warnings.unwrap_or_default() {
+            self.ui.warn(&warning);
+        }
+    }
+
+    /// Logs to standard error at the level of `-v`: this program's own log, because those of the
+    /// libraries show headers and bodies as they are. Who names a library in the variable gets it.
     pub fn start_logging(&self) {
         let filter = match self.environment.text("KUBECTL_IMAGEUPDATE_LOG") {
             Some(filter) => filter.to_owned(),
             None => match self.global.verbosity {
                 0 => return,
-                1..=3 => "info".to_owned(),
-                4 | 5 => "debug".to_owned(),
-                _ => "trace".to_owned(),
+                1..=3 => "kubectl_imageupdate=info".to_owned(),
+                4 | 5 => "kubectl_imageupdate=debug".to_owned(),
+                _ => "kubectl_imageupdate=trace".to_owned(),
             },
         };
         // A second run in the same process, as in the quickstart, keeps the first one's logger.

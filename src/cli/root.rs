@@ -110,7 +110,9 @@ pub fn run(arguments: Vec<OsString>, environment: Environment, streams: Streams)
         environment,
         Arc::clone(&ui),
     );
-    finish(dispatch(&root, &context), &program, &ui, codes)
+    let result = dispatch(&root, &context);
+    context.show_server_warnings();
+    finish(result, &program, &ui, codes)
 }
 
 /// `diff` has exit codes of its own, wherever the verb stands among the flags.

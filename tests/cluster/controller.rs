@@ -81,7 +81,11 @@ fn react(cluster: &Cluster, reaction: &Reaction) -> bool {
     }
     let mut status = reaction.status.clone();
     status["lastHandledReconcileAt"] = requested.clone();
-    status["observedGeneration"] = object["metadata"]["generation"].clone();
+    let generation = &object["metadata"]["generation"];
+    status["observedGeneration"] = generation.clone();
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        condition["observedGeneration"] = generation.clone();
+    }
     write(cluster, &reaction.path, &status);
     true
 }
@@ -96,6 +100,6 @@ fn write(cluster: &Cluster, path: &str, status: &Value) {
 pub(super) fn ready(status: &str, reason: &str, message: &str) -> Value {
     json!({"conditions": [{
         "type": "Ready", "status": status, "reason": reason, "message": message,
-        "observedGeneration": 1, "lastTransitionTime": "2026-01-02T03:04:05Z",
+        "lastTransitionTime": "2026-01-02T03:04:05Z",
     }]})
 }
