@@ -11,3 +11,13 @@ test *SUITES:
 
 ci:
     bash .ci/run
+
+# What is generated from the help: docs/cli.md, man pages, completion scripts.
+reference:
+    cargo run --locked --example reference
+
+# A release archive for this machine in target/dist-archives, checked as krew would.
+dist OS=os() ARCH=arch():
+    cargo build --locked --profile dist
+    krew/archive "${CARGO_TARGET_DIR:-target}/dist/kubectl-imageupdate" {{ if OS == "macos" { "darwin" } else { OS } }} {{ if ARCH == "x86_64" { "amd64" } else { "arm64" } }} target/dist-archives
+    krew/test target/dist-archives

@@ -1,32 +1,23 @@
-//! Reads 10,000 objects of the three kinds at once and tells what that costs: the floor under
-//! `get all -A`. Linux only, because it asks `/proc`.
+//! `get all -A` with 10,000 objects: CPU time and peak memory of the program, beside `kubectl` on the
+//! same cluster. Linux only, because it asks `/proc`.
 //!
-//! A cluster is filled first, which takes some minutes; the reading is done by a process of its
-//! own, so that only the reading counts.
+//! A cluster is filled first, which takes some minutes. Every figure is the mean of several runs.
 
 #[path = "../tests/support/kube/mod.rs"]
 mod kube;
 
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
-use kubectl_imageupdate::api::Kind;
-use kubectl_imageupdate::cluster::{ConnectionSettings, LiveCluster};
-use kubectl_imageupdate::ports::{ObjectScope, Objects as _};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 const OBJECTS: usize = 10_000;
 const WRITERS: usize = 6;
+const RUNS: u64 = 10;
 
 fn main() -> ExitCode {
-    match std::env::var_os("GET_ALL_KUBECONFIG") {
-        Some(kubeconfig) => read(PathBuf::from(kubeconfig)),
-        None => fill_and_measure(),
-    }
-}
-
-fn fill_and_measure() -> ExitCode {
     let cluster = kube::cluster(kube::Profile::Today);
     let namespaces: Vec<String> = (0..10).map(|_| cluster.namespace()).collect();
     std::thread::scope(|scope| {
@@ -39,15 +30,85 @@ fn fill_and_measure() -> ExitCode {
             });
         }
     });
+    let kubeconfig = cluster.kubeconfig("reader");
+    let program = Path::new(env!("CARGO_BIN_EXE_kubectl-imageupdate"));
+    let kinds = "imagerepositories,imagepolicies,imageupdateautomations";
     let mut good = true;
-    for compressed in ["yes", "no"] {
-        let status = Command::new(std::env::current_exe().expect("this program"))
-            .env("GET_ALL_KUBECONFIG", cluster.kubeconfig("reader"))
-            .env("GET_ALL_COMPRESSED", compressed)
-            .status();
-        good &= status.is_ok_and(|status| status.success());
+    for (name, program, arguments) in [
+        (
+            "kubectl get -A",
+            kube::program("kubectl").as_path(),
+            ["get", kinds, "-A"].as_slice(),
+        ),
+        ("get all -A", program, &["get", "all", "-A"]),
+        (
+            "get all -A, no compression",
+            program,
+            &["get", "all", "-A", "--disable-compression"],
+        ),
+        (
+            "get all -A -o name",
+            program,
+            &["get", "all", "-A", "-o", "name"],
+        ),
+    ] {
+        good &= measure(name, program, arguments, &kubeconfig);
     }
     ExitCode::from(u8::from(!good))
+}
+
+/// Runs a program several times and prints what it needs. False when it does not show every object.
+#[expect(clippy::print_stdout, reason = "a measurement is printed")]
+fn measure(name: &str, program: &Path, arguments: &[&str], kubeconfig: &Path) -> bool {
+    let before = cpu_of_children();
+    let (mut lines, mut peak) = (0, 0);
+    for _ in 0..RUNS {
+        let output = tempfile::NamedTempFile::new().expect("a file");
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env("KUBECONFIG", kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(output.reopen().expect("a file"))
+            .spawn()
+            .expect("the program starts");
+        // The peak is known while the process lives, and only grows.
+        while child.try_wait().expect("a process").is_none() {
+            peak = peak.max(peak_of(child.id()));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let text = fs::read_to_string(output.path()).expect("an answer");
+        lines = text
+            .lines()
+            .filter(|line| line.contains("application-"))
+            .count();
+    }
+    let ticks = cpu_of_children() - before;
+    // A tick is a hundredth of a second.
+    let milliseconds = ticks * 10 / RUNS;
+    println!(
+        "{name}: {lines} objects, {milliseconds} ms CPU, peak {} MiB",
+        peak / 1024
+    );
+    lines == OBJECTS
+}
+
+/// User and system time of the processes that were waited for, in clock ticks.
+fn cpu_of_children() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields = behind_name.split_whitespace().skip(13).take(2);
+    fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+}
+
+/// The peak of a process's resident memory so far, in KiB.
+fn peak_of(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_default()
 }
 
 /// Mostly policies, with status as the controllers write it.
@@ -101,96 +162,4 @@ fn object(number: usize, namespace: &str) -> Value {
         "apiVersion": "image.toolkit.fluxcd.io/v1", "kind": kind, "spec": spec, "status": status,
         "metadata": {"namespace": namespace, "name": name, "labels": {"team": "payments"}},
     })
-}
-
-/// The fields of a table's row.
-#[derive(Deserialize)]
-struct Row {
-    metadata: RowMetadata,
-    status: RowStatus,
-}
-
-#[derive(Deserialize)]
-struct RowMetadata {
-    namespace: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct RowStatus {
-    conditions: Vec<RowCondition>,
-}
-
-#[derive(Deserialize)]
-struct RowCondition {
-    status: String,
-    message: String,
-}
-
-#[expect(clippy::print_stdout, reason = "a measurement is printed")]
-fn read(kubeconfig: PathBuf) -> ExitCode {
-    let compressed = std::env::var("GET_ALL_COMPRESSED").unwrap_or_default();
-    let live = LiveCluster::new(ConnectionSettings {
-        kubeconfig: Some(kubeconfig),
-        disable_compression: compressed == "no",
-        ..ConnectionSettings::default()
-    });
-    let rows = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(async {
-            let [a, b, c] = Kind::IMAGE;
-            let (a, b, c) = tokio::join!(rows(&live, a), rows(&live, b), rows(&live, c));
-            a.into_iter().chain(b).chain(c).collect::<Vec<Row>>()
-        });
-    let text: usize = rows.iter().map(length).sum();
-    let (cpu, peak) = used();
-    println!(
-        "{} objects, {text} bytes shown, compressed: {compressed}, {}.{:02} s CPU, peak {peak}",
-        rows.len(),
-        cpu / 100,
-        cpu % 100
-    );
-    ExitCode::from(u8::from(rows.len() < OBJECTS))
-}
-
-fn length(row: &Row) -> usize {
-    let conditions = row.status.conditions.iter();
-    row.metadata.namespace.len()
-        + row.metadata.name.len()
-        + conditions
-            .map(|condition| condition.status.len() + condition.message.len())
-            .sum::<usize>()
-}
-
-/// Hundredths of a second of CPU, and the peak of resident memory.
-fn used() -> (u64, String) {
-    let memory = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
-    // User and system time are the fourteenth and fifteenth field, in clock ticks of 1/100 s.
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let behind_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = behind_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum();
-    (ticks, peak)
-}
-
-async fn rows(live: &LiveCluster, kind: Kind) -> Vec<Row> {
-    let mut rows = Vec::new();
-    live.list_each(kind, &ObjectScope::default(), &mut |text| {
-        rows.push(serde_json::from_slice(text).expect("a row"));
-    })
-    .await
-    .expect("a list");
-    rows
 }

@@ -254,6 +254,19 @@ impl Context {
         Ok(Arc::new(manifests))
     }
 
+    /// The text of a file that an option names; `-` is standard input.
+    pub fn read_text(&self, path: &Path) -> Result<String, CommandError> {
+        let attempt = format!("reading {}", path.display());
+        let bytes = if path == Path::new("-") {
+            self.ui.read_input()
+        } else {
+            std::fs::read(self.environment.absolute(path))
+        };
+        let bytes = bytes.map_err(|error| CommandError::failed(&attempt).caused_by(&error))?;
+        String::from_utf8(bytes)
+            .map_err(|error| CommandError::failed(attempt).caused_by(&error.utf8_error()))
+    }
+
     /// Everything a run reaches the world through.
     pub fn services(
         &self,

@@ -56,6 +56,16 @@ impl ImageName {
         Ok(name)
     }
 
+    /// Reads any image reference, as in a pod's `image:`; a tag and a digest are left out.
+    pub fn of_reference(text: &str) -> Result<Self, ImageError> {
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(ImageError(format!(
+                "image '{text}' should not include URL scheme; remove '{scheme}://'"
+            )));
+        }
+        parse_reference(text).map(|(name, _)| name)
+    }
+
     /// Host and perhaps port, for example `index.docker.io`.
     pub fn registry(&self) -> &str {
         &self.registry
@@ -251,6 +261,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_reference_may_have_tag_and_digest() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for text in [
+            "ghcr.io/x/y".to_owned(),
+            "ghcr.io/x/y:v1".to_owned(),
+            format!("ghcr.io/x/y@{digest}"),
+            format!("ghcr.io/x/y:v1@{digest}"),
+        ] {
+            let name = ImageName::of_reference(&text).unwrap();
+            assert_eq!(name.to_string(), "ghcr.io/x/y", "{text}");
+        }
+        assert_eq!(
+            ImageName::of_reference("alpine:3").unwrap().to_string(),
+            "index.docker.io/library/alpine"
+        );
+        assert!(ImageName::of_reference("https://ghcr.io/x/y").is_err());
+    }
 
     #[track_caller]
     fn assert_name(text: &str, expected: &str) {

@@ -8,7 +8,7 @@ use std::fmt;
 use thiserror::Error;
 
 /// The namespace and name of one Kubernetes object. Prints as `namespace/name`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NamespacedName {
     /// Namespace; never empty for the kinds this tool works on, except for a `Namespace` itself.
     pub namespace: String,

@@ -4,6 +4,9 @@
 //! `reconcile` applies it, and nothing is computed twice.
 //! Refuses: behaviour beyond constructors and plain questions.
 
+mod chain;
+mod tags;
+
 use std::sync::Arc;
 
 use crate::api::{ImagePolicy, ImageRef, ImageRepository, ImageUpdateAutomation};
@@ -11,6 +14,9 @@ use crate::image::ImageName;
 use crate::key::{NamespacedName, TreePath};
 use crate::policy::Selection;
 use crate::setters::{FileChanges, Marker};
+
+pub use chain::{AutomationChain, ExplainReport, ExplainedMarker, PolicyChain};
+pub use tags::TagReport;
 
 /// How much a note weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

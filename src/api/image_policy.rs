@@ -118,15 +118,20 @@ impl ImagePolicyStatus {
         if let Some(latest) = &self.latest_ref {
             return Some(latest.clone());
         }
-        let image = self.latest_image.as_deref()?;
-        let slash = image.rfind('/').map_or(0, |at| at + 1);
-        let colon = slash + image[slash..].rfind(':')?;
+        let (name, tag) = split_latest_image(self.latest_image.as_deref()?)?;
         Some(ImageRef {
-            name: image[..colon].to_owned(),
-            tag: image[colon + 1..].to_owned(),
+            name: name.to_owned(),
+            tag: tag.to_owned(),
             digest: None,
         })
     }
+}
+
+/// Name and tag of `status.latestImage`.
+pub(super) fn split_latest_image(image: &str) -> Option<(&str, &str)> {
+    let slash = image.rfind('/').map_or(0, |at| at + 1);
+    let colon = slash + image[slash..].rfind(':')?;
+    Some((&image[..colon], &image[colon + 1..]))
 }
 
 /// A chosen image: `spec.image` of the repository, tag and perhaps digest.

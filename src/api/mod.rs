@@ -12,6 +12,7 @@ mod image_repository;
 mod image_update_automation;
 mod kind;
 mod meta;
+mod summary;
 
 pub use self::core::{Namespace, Secret, ServiceAccount};
 pub use git_repository::{GitRepository, GitRepositoryRef, GitRepositorySpec};
@@ -30,3 +31,7 @@ pub use image_update_automation::{
 };
 pub use kind::{IMAGE_GROUP, Kind, SOURCE_GROUP};
 pub use meta::{ApiError, Condition, LocalReference, ManagedField, Metadata, Object, ReadObject};
+pub use summary::{
+    Summary, SummaryCondition, SummaryMetadata, SummaryRef, SummaryScan, SummarySpec,
+    SummaryStatus, Text,
+};

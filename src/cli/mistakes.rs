@@ -32,7 +32,7 @@ pub(super) fn collect(
         let divided = divide(command, &words);
         let word = text(&error, ContextKind::InvalidArg).unwrap_or_default();
         if !suspects.iter().any(|suspect| suspect == word) {
-            messages.push(sentence(&error, program, &divided));
+            messages.push(sentence(&error, program, &divided, words.last()));
         }
         let Some(rest) = mended(&error, &divided, &words, &mut suspects) else {
             return usage(messages, program, &path);
@@ -93,7 +93,12 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     }
 }
 
-fn sentence(error: &clap::Error, program: &str, divided: &Divided<'_>) -> String {
+fn sentence(
+    error: &clap::Error,
+    program: &str,
+    divided: &Divided<'_>,
+    last: Option<&OsString>,
+) -> String {
     let invalid = text(error, ContextKind::InvalidArg);
     match (error.kind(), invalid) {
         (ErrorKind::InvalidSubcommand, _) => {
@@ -113,7 +118,7 @@ fn sentence(error: &clap::Error, program: &str, divided: &Divided<'_>) -> String
             format!("unexpected argument \"{word}\"")
         }
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(flag)) => {
-            invalid_value(error, flag, divided)
+            invalid_value(error, flag, divided, last)
         }
         (ErrorKind::MissingRequiredArgument, _) => {
             missing(error, divided).unwrap_or_else(|| first_paragraph(error))
@@ -141,20 +146,26 @@ fn unknown_flag(flag: &str, divided: &Divided<'_>) -> String {
         let short = flag.trim_start_matches('-');
         return format!("unknown shorthand flag: '{short}' in {flag}");
     }
-    match nearest_flag(flag, divided.command) {
-        Some(near) => format!("unknown flag: {flag}; did you mean \"--{near}\"?"),
+    match nearest_flag(flag, divided) {
+        Some(near) => format!("unknown flag: {flag}; did you mean \"--{}\"?", long(near)),
         None => format!("unknown flag: {flag}"),
     }
 }
 
+fn long(argument: &Arg) -> &str {
+    argument.get_long().unwrap_or_default()
+}
+
 /// The flag of the command that is spelled most like this one.
-fn nearest_flag<'c>(flag: &str, command: &'c Command) -> Option<&'c str> {
+fn nearest_flag<'c>(flag: &str, divided: &Divided<'c>) -> Option<&'c Arg> {
     let name = flag.strip_prefix("--")?.split('=').next()?;
-    let longs = command
-        .get_arguments()
-        .filter(|argument| !argument.is_hide_set())
-        .filter_map(Arg::get_long);
-    nearest(name, longs)
+    let shown = || {
+        let own = divided.command.get_arguments();
+        own.chain(divided.root.get_arguments())
+            .filter(|argument| !argument.is_hide_set())
+    };
+    let near = nearest(name, shown().filter_map(Arg::get_long))?;
+    shown().find(|argument| argument.get_long() == Some(near))
 }
 
 /// Arguments without which the others mean nothing.
@@ -163,11 +174,17 @@ fn missing(error: &clap::Error, divided: &Divided<'_>) -> Option<String> {
         return None;
     };
     if names.iter().all(|name| name.starts_with('-')) {
-        return Some(format!("this needs {} as well", names.join(" and ")));
+        return Some(format!(
+            "this needs {} as well",
+            names.join(" and ").replace(['<', '>'], "")
+        ));
     }
     let argument = argument(names.first()?, divided)?;
     let values = argument.get_possible_values();
-    let choices: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+    let choices: Vec<&str> = values
+        .iter()
+        .map(clap::builder::PossibleValue::get_name)
+        .collect();
     let name = argument.get_id();
     Some(if choices.is_empty() {
         format!("which {name}?")
@@ -176,14 +193,23 @@ fn missing(error: &clap::Error, divided: &Divided<'_>) -> Option<String> {
     })
 }
 
-fn invalid_value(error: &clap::Error, flag: &str, divided: &Divided<'_>) -> String {
+fn invalid_value(
+    error: &clap::Error,
+    flag: &str,
+    divided: &Divided<'_>,
+    last: Option<&OsString>,
+) -> String {
     let argument = argument(flag, divided);
     let names = argument.map_or_else(|| flag.to_owned(), flag_names);
     let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
     let is_flag = argument.is_none_or(|argument| !argument.is_positional());
     if value.is_empty() && error.source().is_none() && is_flag {
-        let long = argument.and_then(Arg::get_long);
-        return match long {
+        let last = last.map(|word| word.to_string_lossy()).unwrap_or_default();
+        let short = last.chars().last().unwrap_or_default();
+        return match argument.and_then(Arg::get_long) {
+            _ if last.starts_with('-') && !last.starts_with("--") => {
+                format!("flag needs an argument: '{short}' in {last}")
+            }
             Some(long) => format!("flag needs an argument: --{long}"),
             None => format!("flag needs an argument: {names}"),
         };
@@ -207,7 +233,7 @@ fn invalid_value(error: &clap::Error, flag: &str, divided: &Divided<'_>) -> Stri
 fn argument<'c>(named: &str, divided: &Divided<'c>) -> Option<&'c Arg> {
     let name = named.split([' ', '=']).next().unwrap_or(named);
     let matches = |argument: &&Arg| match name.strip_prefix("--") {
-        Some(long) => has_long(argument, long.trim_end_matches("[")),
+        Some(long) => has_long(argument, long.trim_end_matches('[')),
         None => {
             argument.is_positional()
                 && named.contains(&argument.get_id().to_string().to_uppercase())
@@ -255,10 +281,12 @@ fn mended(
         ErrorKind::UnknownArgument => {
             let flag = text(error, ContextKind::InvalidArg)?;
             let at = position_of(flag, divided, words)?;
-            let meant = nearest_flag(flag, divided.command);
+            let meant = nearest_flag(flag, divided);
             match (meant, words[at].to_string_lossy().split_once('=')) {
-                (Some(near), None) => rest[at] = format!("--{near}").into(),
-                (Some(near), Some((_, value))) => rest[at] = format!("--{near}={value}").into(),
+                (Some(near), Some((_, value))) if near.get_action().takes_values() => {
+                    rest[at] = format!("--{}={value}", long(near)).into();
+                }
+                (Some(near), _) => rest[at] = format!("--{}", long(near)).into(),
                 (None, value) => {
                     rest.remove(at);
                     if let (None, Some(Word::Plain)) = (value, divided.words.get(at + 1)) {

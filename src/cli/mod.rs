@@ -4,9 +4,12 @@
 //! answering mistakes with what was meant.
 //! Refuses: rules of the verbs.
 
+mod help;
 mod mistakes;
 mod names;
+mod reference;
 mod root;
 
 pub use names::program_name;
+pub use reference::{Document, documents};
 pub use root::{command, run};

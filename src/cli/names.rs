@@ -11,11 +11,12 @@ pub fn program_name(argv0: &OsStr) -> String {
         .and_then(OsStr::to_str)
         .unwrap_or("kubectl-imageupdate")
         .to_owned();
-    for host in ["kubectl", "flux"] {
-        if let Some(name) = stem
-            .strip_prefix(host)
-            .and_then(|rest| rest.strip_prefix('-'))
-        {
+    for (prefix, host) in [
+        ("kubectl-", "kubectl"),
+        ("kubectl_complete-", "kubectl"),
+        ("flux-", "flux"),
+    ] {
+        if let Some(name) = stem.strip_prefix(prefix) {
             return format!("{host} {}", name.replace('_', "-"));
         }
     }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::{mistakes, program_name};
+use super::{help, mistakes, program_name};
 
 use crate::commands::{
-    completion, create, delete, diff, export, get, reconcile, resume, suspend, version,
+    completion, create, delete, diff, explain, export, get, reconcile, resume, suspend, tags,
+    version,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -27,15 +28,26 @@ use crate::output::{ColorChoice, Streams, Ui};
     disable_help_subcommand = true,
     subcommand_required = false,
     arg_required_else_help = false,
-    max_term_width = 80
+    max_term_width = 80,
+    after_help = "Examples:
+  # What Flux has, and what it chose
+  kubectl imageupdate get all -A
+
+  # What would be committed, and then the commit itself
+  kubectl imageupdate diff flux-system
+  kubectl imageupdate reconcile update flux-system
+
+Exit codes:
+  0 done, also when there is nothing to do; 1 failed; 2 usage error; 130
+  interrupted; diff: 0 no differences, 1 differences, 2 trouble"
 )]
 struct Root {
-    #[command(flatten)]
-    global: GlobalFlags,
-
     /// Print the version
     #[arg(long = "version", short = 'V', exclusive = true)]
     version: bool,
+
+    #[command(flatten)]
+    global: GlobalFlags,
 
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -45,6 +57,8 @@ struct Root {
 enum Verb {
     Create(Box<create::CreateArgs>),
     Get(Box<get::GetArgs>),
+    Tags(Box<tags::TagsArgs>),
+    Explain(Box<explain::ExplainArgs>),
     Diff(Box<diff::DiffArgs>),
     Reconcile(Box<reconcile::ReconcileArgs>),
     Export(export::ExportArgs),
@@ -57,7 +71,7 @@ enum Verb {
 
 /// The command tree, shown under `program`; for help, completion and documentation.
 pub fn command(program: &str) -> Command {
-    as_in_go(Root::command())
+    help::named(as_in_go(Root::command()), program)
         .name("kubectl-imageupdate")
         .bin_name(program.to_owned())
         .args_override_self(true)
@@ -152,6 +166,8 @@ fn dispatch(root: &Root, context: &Context) -> Result<Outcome, CommandError> {
     match &root.verb {
         Some(Verb::Create(args)) => create::run(args, context),
         Some(Verb::Get(args)) => get::run(args, context),
+        Some(Verb::Tags(args)) => tags::run(args, context),
+        Some(Verb::Explain(args)) => explain::run(args, context),
         Some(Verb::Diff(args)) => diff::run(args, context),
         Some(Verb::Reconcile(args)) => reconcile::run(args, context),
         Some(Verb::Export(args)) => export::run(args, context),
@@ -161,9 +177,9 @@ fn dispatch(root: &Root, context: &Context) -> Result<Outcome, CommandError> {
         Some(Verb::Completion(args)) => completion::run(args, context),
         Some(Verb::Version(args)) => version::run(args, context),
         None => {
-            context
-                .ui()
-                .print(&command(context.program()).render_help().to_string());
+            let tree = command(context.program());
+            let text = help::short(&tree, context.program(), &tree);
+            context.ui().print(&text);
             Ok(Outcome::Done)
         }
     }
@@ -209,16 +225,31 @@ fn parse(tree: &Command, program: &str, arguments: Vec<OsString>) -> Result<Root
             let path = mistakes::path(&divide(tree, &words));
             Err(Refusal::Mistakes(mistakes::usage(booleans, program, &path)))
         }
-        Err(error)
-            if !error.use_stderr()
-                || error.kind() == ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
-        {
-            Err(Refusal::Help(error.render().to_string()))
+        Err(error) if is_help(&error) => {
+            Err(Refusal::Help(match short_help(tree, program, &words) {
+                Some(short) => short,
+                None => error.render().to_string(),
+            }))
         }
         Err(error) => Err(Refusal::Mistakes(mistakes::collect(
             tree, program, words, error, booleans,
         ))),
     }
+}
+
+fn is_help(error: &clap::Error) -> bool {
+    !error.use_stderr() || error.kind() == ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// The short help of the command that is named, unless the long one was asked for.
+fn short_help(tree: &Command, program: &str, words: &[OsString]) -> Option<String> {
+    let divided = divide(tree, words);
+    let long = words
+        .iter()
+        .zip(&divided.words)
+        .any(|(word, kind)| matches!(kind, Word::Flag(None)) && word == "--help");
+    let title = format!("{program}{}", mistakes::path(&divided));
+    (!long).then(|| help::short(divided.command, &title, tree))
 }
 
 #[cfg(test)]

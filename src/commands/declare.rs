@@ -1,5 +1,7 @@
 //! The second half of `create`: the object goes to the cluster.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::runtime;
@@ -7,8 +9,12 @@ use crate::api::Kind;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
+use crate::flags::{ObjectFlags, RegistryFlags, TreeFlags};
 use crate::key::NamespacedName;
-use crate::ops::{DeclareError, DeclareOptions, Declared, declare, wait_ready};
+use crate::ops::{DeclareError, DeclareOptions, Declared, Preview, declare, preview, wait_ready};
+
+/// How long the choice of a new policy is looked for.
+const PREVIEW_LIMIT: Duration = Duration::from_secs(15);
 
 /// How `create` treats a cluster.
 pub(super) struct Options {
@@ -37,7 +43,7 @@ pub(super) fn run(
         force_conflicts: options.force_conflicts,
         dry_run: options.dry_run,
     };
-    runtime::block_on(context, async {
+    runtime::block_on_within(context, async {
         let declaration = declare(cluster.as_ref(), kind, object, &declare_options)
             .await
             .map_err(declare_error)?;
@@ -63,9 +69,37 @@ pub(super) fn run(
                 .await
                 .map_err(|error| CommandError::failed(format!("{name}: {error}")))?;
             context.ui().print(&format!("{name} ready: {message}\n"));
+        } else if kind == Kind::ImagePolicy {
+            show_choice(&name, &declaration.object, context).await?;
         }
         Ok(Outcome::Done)
     })
+}
+
+/// Says what a policy would select, found out from here: the controllers may not be there, and what
+/// was declared may not be what was meant.
+async fn show_choice(name: &str, policy: &Value, context: &Context) -> Result<(), CommandError> {
+    let services = context.services(
+        context.objects(&ObjectFlags::default())?,
+        &RegistryFlags::default(),
+        &TreeFlags::default(),
+    )?;
+    let limit = context.timeout().min(PREVIEW_LIMIT);
+    match preview(&services, policy, limit).await {
+        Preview::Selects(image) => {
+            let digest = image.digest.map(|digest| format!("@{digest}"));
+            context.ui().print(&format!(
+                "{name} selects {}:{}{}\n",
+                image.name,
+                image.tag,
+                digest.unwrap_or_default()
+            ));
+        }
+        Preview::Unknown(reason) => context
+            .ui()
+            .status(&format!("{name} selects nothing yet: {reason}")),
+    }
+    Ok(())
 }
 
 fn declare_error(error: DeclareError) -> CommandError {

@@ -35,17 +35,14 @@ pub struct DeleteArgs {
 
 /// Runs `delete`.
 pub fn run(args: &DeleteArgs, context: &Context) -> Result<Outcome, CommandError> {
+    let selected = args.selected.read(context, "delete")?;
+    let kind = selected.kind;
     let cluster = context.cluster()?;
-    runtime::block_on(context, async {
-        let selected = args
-            .selected
-            .select(cluster.as_ref(), context, "delete")
-            .await?;
-        let kind = selected.kind;
+    runtime::block_on_within(context, async {
         let mut failures = Failures::new(context);
         let mut present = Vec::new();
-        // Missing objects are reported before anybody is asked anything.
-        for key in selected.keys {
+        // Who is asked about one object should not learn afterwards that another one is missing.
+        for key in selected.keys(cluster.as_ref(), context).await? {
             match cluster.get(kind, &key).await {
                 Ok(Some(_)) => present.push(key),
                 Ok(None) => failures.add(&not_found(kind, &key)),

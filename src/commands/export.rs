@@ -8,13 +8,12 @@ use super::selected::{Failures, SelectedArgs, not_found};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
-use crate::key::NamespacedName;
-use crate::ports::ObjectScope;
 use crate::yaml;
 
 /// Print objects as YAML, ready to be committed
 ///
 /// Keeps apiVersion, kind, the spec, and of the metadata name, namespace, labels and annotations.
+/// What a cluster adds by itself is left out.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # Every policy of a namespace
@@ -29,27 +28,19 @@ pub struct ExportArgs {
 
 /// Runs `export`.
 pub fn run(args: &ExportArgs, context: &Context) -> Result<Outcome, CommandError> {
+    let selected = args.selected.read(context, "export")?;
+    let kind = selected.kind;
     let cluster = context.cluster()?;
-    runtime::block_on(context, async {
-        let mut failures = Failures::new(context);
-        let selected = args
-            .selected
-            .select(cluster.as_ref(), context, "export")
-            .await?;
-        let kind = selected.kind;
+    runtime::block_on_within(context, async {
+        // Unlike the other verbs flux's export lets --all win over names.
         if args.selected.all {
-            let namespace = context.cluster_namespace()?;
-            let scope = ObjectScope {
-                namespace: Some(namespace),
-                ..ObjectScope::default()
-            };
-            for object in cluster.list(kind, &scope).await? {
+            for object in selected.objects(cluster.as_ref(), context).await? {
                 print(context, &object);
             }
-            return failures.finish();
+            return Ok(Outcome::Done);
         }
-        let keys: Vec<NamespacedName> = selected.keys;
-        for key in keys {
+        let mut failures = Failures::new(context);
+        for key in selected.keys(cluster.as_ref(), context).await? {
             match cluster.get(kind, &key).await {
                 Ok(Some(object)) => print(context, &object),
                 Ok(None) => failures.add(&not_found(kind, &key)),

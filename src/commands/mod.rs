@@ -7,6 +7,7 @@ pub mod create;
 mod declare;
 pub mod delete;
 pub mod diff;
+pub mod explain;
 pub mod export;
 mod external_diff;
 pub mod get;
@@ -17,6 +18,7 @@ pub mod resume;
 mod runtime;
 mod selected;
 pub mod suspend;
+pub mod tags;
 pub mod version;
 
 pub use kinds::kind_mistake;

@@ -166,6 +166,7 @@ pub fn run(args: &ReconcileArgs, context: &Context) -> Result<Outcome, CommandEr
             .ui()
             .print(&run_lines(&report, &named.kinds, format == Format::Name)),
     }
+    show_server_messages(context, &report);
     show_notes(context, &report);
     show_failures(context, &report)?;
     if named.names.is_empty() && is_empty(&report, &named.kinds) {
@@ -261,14 +262,53 @@ pub(super) fn show_failures(context: &Context, report: &RunReport) -> Result<(),
     for (object, failure) in &failures {
         let text = format!("{object}: {} ({})", failure.message, failure.reason);
         context.ui().error("error:", &text, &[]);
-        if let Some(hint) = &failure.hint {
+        // What a policy needs from its repository has been said when the repository failed too.
+        let repeats = |hint: &String| {
+            failures
+                .iter()
+                .any(|(_, other)| hint.contains(other.message.as_str()))
+        };
+        if let Some(hint) = failure.hint.as_ref().filter(|hint| !repeats(hint)) {
             context.ui().hint(hint);
         }
     }
     if failures.is_empty() && report.ahead.is_empty() {
         Ok(())
+    } else if context.cancellation().is_cancelled() {
+        Err(CommandError::interrupted(done_so_far(report)))
     } else {
         Err(CommandError::already_printed())
+    }
+}
+
+/// What a run that Ctrl-C ended had done by then.
+fn done_so_far(report: &RunReport) -> String {
+    let applied = report
+        .updates
+        .iter()
+        .filter(|outcome| matches!(outcome.state, UpdateState::Applied { .. }))
+        .count();
+    match (applied, report.updates.len()) {
+        (0, _) => "interrupted: nothing was written".to_owned(),
+        (done, all) => format!(
+            "interrupted: {done} of {all} automations were carried out, the others wrote nothing"
+        ),
+    }
+}
+
+/// What Git servers and their hooks said to each push, as git shows it.
+fn show_server_messages(context: &Context, report: &RunReport) {
+    let mut shown: Vec<&[String]> = Vec::new();
+    for outcome in &report.updates {
+        if let UpdateState::Applied { applied, .. } = &outcome.state
+            // Automations that were pushed together heard the same.
+            && !shown.contains(&applied.messages.as_slice())
+        {
+            for line in &applied.messages {
+                context.ui().status(&format!("remote: {line}"));
+            }
+            shown.push(&applied.messages);
+        }
     }
 }
 

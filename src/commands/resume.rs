@@ -5,7 +5,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::runtime;
-use super::selected::{Failures, SelectedArgs, result_name};
+use super::selected::{Failures, SelectedArgs, refused, result_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
@@ -38,20 +38,17 @@ pub struct ResumeArgs {
 
 /// Runs `resume`.
 pub fn run(args: &ResumeArgs, context: &Context) -> Result<Outcome, CommandError> {
+    let selected = args.selected.read(context, "resume")?;
+    let kind = selected.kind;
     let cluster = context.cluster()?;
-    runtime::block_on(context, async {
-        let selected = args
-            .selected
-            .select(cluster.as_ref(), context, "resume")
-            .await?;
-        let kind = selected.kind;
+    runtime::block_on_within(context, async {
         let options = WriteOptions {
             field_manager: FIELD_MANAGER.to_owned(),
             dry_run: false,
         };
         let mut failures = Failures::new(context);
         let mut resumed: Vec<NamespacedName> = Vec::new();
-        for key in selected.keys {
+        for key in selected.keys(cluster.as_ref(), context).await? {
             let patch = json!({"spec": {"suspend": null}});
             match cluster
                 .patch(kind, &key, &patch, PatchKind::Merge, &options)
@@ -63,7 +60,7 @@ pub fn run(args: &ResumeArgs, context: &Context) -> Result<Outcome, CommandError
                         .print(&format!("{} resumed\n", result_name(kind, &key)));
                     resumed.push(key);
                 }
-                Err(error) => failures.add(&error.into()),
+                Err(error) => failures.add(&refused(kind, &key, error)),
             }
         }
         if args.wait {

@@ -3,12 +3,17 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+
 use crate::context::Context;
+use crate::duration::GoDuration;
 use crate::error::CommandError;
 use crate::ops::{GatherError, OpsError};
 
 /// How long work that was told to stop may take to come to a safe point.
 const GRACE: Duration = Duration::from_secs(10);
+/// How often work that waits for something else looks for an interrupt.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Runs a future to its end. The first Ctrl-C raises the cancellation flag, so that the work stops
 /// at the next safe point; the second one, or a work that does not stop, ends the wait.
@@ -44,6 +49,46 @@ pub(super) fn block_on<T>(
     result
 }
 
+/// Like [`block_on`], for work on the cluster alone: the limit of the whole operation counts, and an
+/// interrupt ends it at once, since every request is whole or did not happen.
+pub(super) fn block_on_within<T>(
+    context: &Context,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let limit = context.timeout();
+    block_on(context, async {
+        tokio::select! {
+            ended = tokio::time::timeout(limit, future) => ended.unwrap_or_else(|_| {
+                let limit = GoDuration::from_std(limit);
+                Err(CommandError::failed(format!("context deadline exceeded: --timeout is {limit}")))
+            }),
+            () = cancelled(context) => Err(CommandError::interrupted(
+                "interrupted; what was done is printed above, and one request may have been under way",
+            )),
+        }
+    })
+}
+
+/// Ends when the user interrupts.
+pub(super) async fn cancelled(context: &Context) {
+    while !context.cancellation().is_cancelled() {
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Runs a future that waits for nothing outside of this process, such as reading objects from files,
+/// without starting a runtime; falls back to [`block_on`].
+pub(super) fn without_waiting<T>(
+    context: &Context,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().now_or_never() {
+        Some(result) => result,
+        None => block_on(context, future),
+    }
+}
+
 fn stopped() -> CommandError {
     CommandError::interrupted(
         "interrupted before the work came to a safe point; a push that was under way is either \
@@ -58,6 +103,7 @@ impl From<OpsError> for CommandError {
             OpsError::Gather(GatherError::NotFound(sentences)) => {
                 Self::failed(sentences.join("\n"))
             }
+            OpsError::Ambiguous(text) | OpsError::NoMarker(text) => Self::failed(text),
             OpsError::Gather(error) => Self::failed(error.to_string()).caused_by(&error),
             OpsError::Suspended(text) => Self::failed(text)
                 .with_hint("use --include-suspended to run it all the same, or resume it first"),

@@ -1,13 +1,14 @@
 //! The objects that a verb of the cluster works on: named ones, or all of a kind.
 
 use clap::Args;
+use serde_json::Value;
 
 use super::kinds;
 use crate::api::Kind;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::key::NamespacedName;
-use crate::ports::{Cluster, ObjectScope};
+use crate::ports::{Cluster, ObjectScope, ObjectsError};
 
 /// Names, or `--all`.
 #[derive(Clone, Debug, Default, Args)]
@@ -21,22 +22,19 @@ pub(super) struct SelectedArgs {
     pub(super) all: bool,
 }
 
-/// The objects of a call.
+/// What a call names.
 pub(super) struct Selected {
     /// The kind.
     pub(super) kind: Kind,
-    /// Their keys, in the order given, each once.
-    pub(super) keys: Vec<NamespacedName>,
+    /// The namespace.
+    pub(super) namespace: String,
+    /// Names in the order given, each once.
+    names: Vec<String>,
 }
 
 impl SelectedArgs {
-    /// Works out the objects. Names count before `--all`, as in flux.
-    pub(super) async fn select(
-        &self,
-        cluster: &dyn Cluster,
-        context: &Context,
-        verb: &str,
-    ) -> Result<Selected, CommandError> {
+    /// Reads the words; nobody is contacted.
+    pub(super) fn read(&self, context: &Context, verb: &str) -> Result<Selected, CommandError> {
         let named = kinds::read(&self.words, None, context.program(), verb)?;
         let &[kind] = named.kinds.as_slice() else {
             return Err(CommandError::usage(format!(
@@ -44,39 +42,59 @@ impl SelectedArgs {
             )));
         };
         let namespace = context.cluster_namespace()?;
-        if !named.names.is_empty() {
-            let keys = named
-                .names
-                .iter()
-                .map(|name| NamespacedName::new(&namespace, name))
-                .collect();
-            return Ok(Selected { kind, keys });
+        if named.names.is_empty() && !self.all {
+            return Err(
+                CommandError::failed(format!("{} name is required", kind.human()))
+                    .with_hint("use --all for every one of the namespace"),
+            );
         }
-        if !self.all {
-            return Err(CommandError::failed(format!(
-                "{} name is required",
-                kind.human()
-            )));
+        Ok(Selected {
+            kind,
+            namespace,
+            names: named.names,
+        })
+    }
+}
+
+impl Selected {
+    /// The keys of the objects. Names count before `--all`, as in flux.
+    pub(super) async fn keys(
+        &self,
+        cluster: &dyn Cluster,
+        context: &Context,
+    ) -> Result<Vec<NamespacedName>, CommandError> {
+        if !self.names.is_empty() {
+            let names = self.names.iter();
+            return Ok(names
+                .map(|name| NamespacedName::new(&self.namespace, name))
+                .collect());
         }
+        let objects = self.objects(cluster, context).await?;
+        let keys = objects.iter().map(|object| {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            NamespacedName::new(&self.namespace, name)
+        });
+        Ok(keys.collect())
+    }
+
+    /// Every object of the kind in the namespace; says so when there is none.
+    pub(super) async fn objects(
+        &self,
+        cluster: &dyn Cluster,
+        context: &Context,
+    ) -> Result<Vec<Value>, CommandError> {
         let scope = ObjectScope {
-            namespace: Some(namespace.clone()),
+            namespace: Some(self.namespace.clone()),
             ..ObjectScope::default()
         };
-        let keys: Vec<NamespacedName> = cluster
-            .list(kind, &scope)
-            .await?
-            .iter()
-            .map(|object| {
-                let name = object["metadata"]["name"].as_str().unwrap_or_default();
-                NamespacedName::new(&namespace, name)
-            })
-            .collect();
-        if keys.is_empty() {
+        let objects = cluster.list(self.kind, &scope).await?;
+        if objects.is_empty() {
+            let namespace = &self.namespace;
             context
                 .ui()
                 .status(&format!("No resources found in {namespace} namespace."));
         }
-        Ok(Selected { kind, keys })
+        Ok(objects)
     }
 }
 
@@ -85,20 +103,35 @@ pub(super) fn result_name(kind: Kind, key: &NamespacedName) -> String {
     format!("{}.{}/{}", kind.singular(), kind.group(), key.name)
 }
 
-/// kubectl's sentence for a named object that is missing.
+/// kubectl's sentence for a named object that is missing, and where it was looked for.
 pub(super) fn not_found(kind: Kind, key: &NamespacedName) -> CommandError {
-    CommandError::failed(format!(
+    let error = CommandError::failed(format!(
         "Error from server (NotFound): {}.{} \"{}\" not found",
         kind.plural(),
         kind.group(),
         key.name
+    ));
+    if key.namespace.is_empty() {
+        return error;
+    }
+    error.with_hint(format!(
+        "looked in namespace \"{}\"; -n names another one",
+        key.namespace
     ))
+}
+
+/// The error of a write to a named object.
+pub(super) fn refused(kind: Kind, key: &NamespacedName, error: ObjectsError) -> CommandError {
+    match error {
+        ObjectsError::Answer { ref reason, .. } if reason == "NotFound" => not_found(kind, key),
+        error => error.into(),
+    }
 }
 
 /// Carries on over failures: prints each as it happens and fails at the end.
 pub(super) struct Failures<'c> {
     context: &'c Context,
-    any: bool,
+    told: Vec<String>,
 }
 
 impl<'c> Failures<'c> {
@@ -106,19 +139,32 @@ impl<'c> Failures<'c> {
     pub(super) fn new(context: &'c Context) -> Self {
         Self {
             context,
-            any: false,
+            told: Vec::new(),
         }
     }
 
     /// Prints a failure.
     pub(super) fn add(&mut self, error: &CommandError) {
-        self.any = true;
+        self.told.push(error.message.clone());
         crate::exit::render(error, self.context.program(), self.context.ui());
+    }
+
+    /// Prints a failure, unless the same one was printed before: a server that is gone is gone for
+    /// every kind.
+    pub(super) fn add_once(&mut self, error: &CommandError) {
+        if !self.told.contains(&error.message) {
+            self.add(error);
+        }
+    }
+
+    /// Whether anything failed.
+    pub(super) fn any(&self) -> bool {
+        !self.told.is_empty()
     }
 
     /// The result of the whole call.
     pub(super) fn finish(self) -> Result<crate::exit::Outcome, CommandError> {
-        if self.any {
+        if self.any() {
             return Err(CommandError::already_printed());
         }
         Ok(crate::exit::Outcome::Done)

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::runtime;
-use super::selected::{Failures, SelectedArgs, result_name};
+use super::selected::{Failures, SelectedArgs, refused, result_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
@@ -32,27 +32,25 @@ pub struct SuspendArgs {
 
 /// Runs `suspend`.
 pub fn run(args: &SuspendArgs, context: &Context) -> Result<Outcome, CommandError> {
+    let selected = args.selected.read(context, "suspend")?;
+    let kind = selected.kind;
     let cluster = context.cluster()?;
-    runtime::block_on(context, async {
-        let selected = args
-            .selected
-            .select(cluster.as_ref(), context, "suspend")
-            .await?;
+    runtime::block_on_within(context, async {
         let options = WriteOptions {
             field_manager: FIELD_MANAGER.to_owned(),
             dry_run: false,
         };
         let mut failures = Failures::new(context);
-        for key in &selected.keys {
+        for key in selected.keys(cluster.as_ref(), context).await? {
             let patch = json!({"spec": {"suspend": true}});
             match cluster
-                .patch(selected.kind, key, &patch, PatchKind::Merge, &options)
+                .patch(kind, &key, &patch, PatchKind::Merge, &options)
                 .await
             {
                 Ok(_) => context
                     .ui()
-                    .print(&format!("{} suspended\n", result_name(selected.kind, key))),
-                Err(error) => failures.add(&error.into()),
+                    .print(&format!("{} suspended\n", result_name(kind, &key))),
+                Err(error) => failures.add(&refused(kind, &key, error)),
             }
         }
         failures.finish()

@@ -12,11 +12,15 @@ use crate::yaml;
 
 /// Print the version
 ///
-/// Prints the version of this program and the API versions of Flux that it understands.
+/// Plain output is this program's version; JSON and YAML also have the API versions of Flux that it
+/// understands. No cluster is contacted.
 #[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:
   # The version as JSON
-  kubectl imageupdate version -o json")]
+  kubectl imageupdate version -o json
+
+Exit codes:
+  0 done, 2 usage error")]
 pub struct VersionArgs {
     /// Output format: json or yaml
     #[arg(short, long, value_name = "FORMAT")]

@@ -11,15 +11,15 @@ use crate::output::ColorChoice;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalFlags {
-    /// Namespace
+    /// Namespace; by default FLUX_SYSTEM_NAMESPACE, else the context's, else flux-system
     #[arg(short, long, global = true, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
 
-    /// Limit for the whole operation, waits included; a Go duration
+    /// Limit for the whole operation, waits included; a Go duration such as 1m30s
     #[arg(long, global = true, value_name = "DURATION", default_value = "5m0s", value_parser = go_duration, allow_hyphen_values = true)]
     pub timeout: GoDuration,
 
-    /// Log level on standard error: 0 warnings, 2 information, 4 debug, 6 requests, 8 bodies without secrets
+    /// Log level on standard error, from 0 (nothing) over 2 (information), 4 (debugging) and 6 (requests) to 8 (headers and bodies, secrets removed)
     #[arg(
         short,
         long = "v",
@@ -30,11 +30,11 @@ pub struct GlobalFlags {
     )]
     pub verbosity: u8,
 
-    /// No messages about the work
+    /// No messages about the work on standard error; warnings and errors stay
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
-    /// Colour
+    /// Colour in the answer and in messages
     #[arg(
         long,
         global = true,
@@ -172,11 +172,11 @@ pub struct KubeFlags {
 /// Where objects are read from.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ObjectFlags {
-    /// Read objects from this file or folder, or from standard input ('-'), and contact no API server; repeatable
+    /// Files or folders with objects, in place of a cluster; '-' is standard input; comma-separated and repeatable
     #[arg(short, long, value_name = "FILENAME", value_delimiter = ',')]
     pub filename: Vec<PathBuf>,
 
-    /// Read folders given to -f with everything below them
+    /// Read folders given to -f with everything below
     #[arg(short = 'R', long)]
     pub recursive: bool,
 }
@@ -203,19 +203,19 @@ pub struct RegistryFlags {
 /// How a reconcile or a diff treats the tree.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeFlags {
-    /// Work on the checkout in this folder instead of fetching
-    #[arg(long, value_name = "DIR")]
+    /// Checkout to work on; nothing is fetched
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub worktree: Option<PathBuf>,
 
     /// Keep no cache of Git objects
     #[arg(long)]
     pub no_cache: bool,
 
-    /// Turn every warning into a failure before anything is written
+    /// Fail on any warning, before anything is written
     #[arg(long)]
     pub strict: bool,
 
-    /// Treat named objects that are suspended as if they were not
+    /// Run named objects even when they are suspended
     #[arg(long)]
     pub include_suspended: bool,
 }

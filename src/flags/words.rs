@@ -42,6 +42,8 @@ pub enum Word<'c> {
 pub struct Divided<'c> {
     /// One entry for each word.
     pub words: Vec<Word<'c>>,
+    /// The whole tree; its flags are every command's.
+    pub root: &'c Command,
     /// The innermost command that was named; the tree's root without any.
     pub command: &'c Command,
     /// The flag that waits for a value behind the last word.
@@ -82,6 +84,7 @@ pub fn divide<'c>(root: &'c Command, words: &[OsString]) -> Divided<'c> {
     }
     Divided {
         words: divided,
+        root,
         command: path[path.len() - 1],
         waiting,
     }

@@ -127,7 +127,10 @@ impl Pushed<'_> {
         }
         let mut commands = Vec::new();
         for (name, new) in targets {
-            let now = advertisement.find(&name).map(|reference| reference.target);
+            let now = match advertisement.find(&name) {
+                Some(reference) => Some(reference.target),
+                None => self.hidden(&name)?,
+            };
             if name == branch {
                 self.check_branch(&name, now, new, request.replace, limits)?;
             } else if let Some(now) = now
@@ -141,6 +144,18 @@ impl Pushed<'_> {
             }
         }
         Ok(commands)
+    }
+
+    /// Where a reference is that was fetched and is not offered for pushing: gone, or hidden, which
+    /// is for the server to say.
+    fn hidden(&mut self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        match self.seen.get(name) {
+            Some(Some(_)) => {
+                let now = self.read_references(&[name.to_owned()])?;
+                Ok(now.into_iter().next().flatten())
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The commit that the left side of a refspec names.
@@ -219,11 +234,21 @@ impl Pushed<'_> {
                 (!reason.contains("atomic")).then(|| (name.clone(), reason))
             });
             let (name, reason) = cause.unwrap_or((name, reason));
-            let reason = if report.unpack == "ok" {
+            let mut reason = if report.unpack == "ok" {
                 reason
             } else {
                 format!("{reason} (unpack: {})", report.unpack)
             };
+            let updated: Vec<&str> = report
+                .results
+                .iter()
+                .filter(|(_, result)| result.is_ok())
+                .map(|(name, _)| name.as_str())
+                .collect();
+            if !updated.is_empty() {
+                // Only where the server cannot update all or none.
+                reason.push_str(&format!("; {} was updated", updated.join(", ")));
+            }
             return Err(self.refused(name, reason, report.messages, commands));
         }
         if report.unpack != "ok" {
@@ -261,7 +286,8 @@ impl Pushed<'_> {
         if let (Some(expected), Ok(now)) =
             (expected, self.read_references(std::slice::from_ref(&name)))
             && let now = now[0]
-            && now.unwrap_or_else(|| ObjectId::null(gix::hash::Kind::Sha1)) != expected
+            && (now.unwrap_or_else(|| ObjectId::null(gix::hash::Kind::Sha1)) != expected
+                || is_locked(&messages))
         {
             return moved(&name, now);
         }
@@ -317,6 +343,13 @@ impl Pushed<'_> {
             })
             .collect())
     }
+}
+
+/// Whether another push holds the reference's lock at this moment, and will have moved it.
+fn is_locked(messages: &[String]) -> bool {
+    messages
+        .iter()
+        .any(|line| line.contains("cannot lock ref") && line.contains(".lock': File exists"))
 }
 
 fn moved(name: &str, now: Option<ObjectId>) -> PushError {

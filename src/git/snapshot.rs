@@ -208,6 +208,10 @@ impl Snapshot for GitSnapshot {
         self.head_id().to_string()
     }
 
+    fn tree(&self) -> String {
+        self.root.to_string()
+    }
+
     fn commit(&mut self, new: &NewCommit) -> Result<String, GitError> {
         let mut overlay = std::mem::take(&mut self.overlay);
         let made = {

@@ -14,6 +14,9 @@ use crate::ports::{Cluster, ObjectsError, WriteOptions};
 /// The field manager of this program.
 pub const FIELD_MANAGER: &str = "kubectl-imageupdate";
 
+/// How often a write is tried that others overtake: controllers write status at any time.
+const ATTEMPTS: usize = 5;
+
 /// What became of a declared object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Declared {
@@ -80,8 +83,28 @@ fn list(conflicts: &[Conflict]) -> String {
     texts.join(", ")
 }
 
-/// Creates the object, or makes the existing one's spec and named labels equal to it.
+/// Creates the object, or makes the existing one's spec and named labels equal to it. When another
+/// write comes in between, it begins anew with what is stored then.
 pub async fn declare(
+    cluster: &dyn Cluster,
+    kind: Kind,
+    wanted: &Value,
+    options: &DeclareOptions,
+) -> Result<Declaration, DeclareError> {
+    let mut attempts = 1;
+    loop {
+        match declare_once(cluster, kind, wanted, options).await {
+            Err(DeclareError::Objects(ObjectsError::Answer { reason, .. }))
+                if attempts < ATTEMPTS && (reason == "Conflict" || reason == "AlreadyExists") =>
+            {
+                attempts += 1;
+            }
+            ended => return ended,
+        }
+    }
+}
+
+async fn declare_once(
     cluster: &dyn Cluster,
     kind: Kind,
     wanted: &Value,
@@ -136,71 +159,78 @@ struct Merge {
 
 fn merge(kind: Kind, existing: &Value, wanted: &Value) -> Merge {
     let mut object = existing.clone();
+    let mut differences = Vec::new();
     let old_spec = without_defaults(kind, &existing["spec"]);
     let new_spec = without_defaults(kind, &wanted["spec"]);
-    let mut differences = Vec::new();
-    compare(&old_spec, &new_spec, "", &mut differences);
+    compare(&old_spec, &new_spec, &["spec"], &mut differences);
     object["spec"] = wanted["spec"].clone();
-    let mut changed = !differences.is_empty();
-    if let Some(labels) = wanted["metadata"]["labels"].as_object() {
-        for (label, value) in labels {
-            if existing["metadata"]["labels"].get(label) != Some(value) {
-                changed = true;
-                object["metadata"]["labels"][label] = value.clone();
-            }
-        }
+    // Labels that nobody names here stay.
+    for (label, value) in wanted["metadata"]["labels"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
+        let path = ["metadata", "labels", label.as_str()];
+        let old = &existing["metadata"]["labels"][label];
+        compare(old, value, &path, &mut differences);
+        object["metadata"]["labels"][label] = value.clone();
     }
-    let removed = differences
-        .iter()
-        .filter(|difference| difference.removed)
-        .map(|difference| format!(".spec{}", difference.path))
-        .collect();
-    let conflicts = conflicts(existing, &differences);
     Merge {
         object,
-        removed,
-        conflicts,
-        changed,
+        removed: differences
+            .iter()
+            .filter(|difference| difference.removed)
+            .map(Difference::shown)
+            .collect(),
+        conflicts: conflicts(existing, &differences),
+        changed: !differences.is_empty(),
     }
 }
 
 /// A field whose value differs.
 struct Difference {
-    /// Below `spec`, for example `.policy.semver`.
-    path: String,
+    /// From the object's root, for example `spec`, `policy`, `semver`.
+    path: Vec<String>,
     removed: bool,
 }
 
+impl Difference {
+    fn new(path: &[&str], removed: bool) -> Self {
+        Self {
+            path: path.iter().map(|part| (*part).to_owned()).collect(),
+            removed,
+        }
+    }
+
+    /// For example `.spec.policy.semver`.
+    fn shown(&self) -> String {
+        format!(".{}", self.path.join("."))
+    }
+}
+
 /// Fields that differ, maps entered, everything else compared whole.
-fn compare(old: &Value, new: &Value, path: &str, found: &mut Vec<Difference>) {
+fn compare(old: &Value, new: &Value, path: &[&str], found: &mut Vec<Difference>) {
     let (Some(old_fields), Some(new_fields)) = (old.as_object(), new.as_object()) else {
         if old != new {
-            found.push(Difference {
-                path: path.to_owned(),
-                removed: false,
-            });
+            found.push(Difference::new(path, false));
         }
         return;
     };
+    let below = |field| {
+        let mut path = path.to_vec();
+        path.push(field);
+        path
+    };
     for (field, old_value) in old_fields {
-        let path = format!("{path}.{field}");
         match new_fields.get(field) {
-            None => found.push(Difference {
-                path,
-                removed: true,
-            }),
-            Some(new_value) => compare(old_value, new_value, &path, found),
+            None => found.push(Difference::new(&below(field), true)),
+            Some(new_value) => compare(old_value, new_value, &below(field), found),
         }
     }
-    for field in new_fields
+    let added = new_fields
         .keys()
-        .filter(|field| !old_fields.contains_key(*field))
-    {
-        found.push(Difference {
-            path: format!("{path}.{field}"),
-            removed: false,
-        });
-    }
+        .filter(|field| !old_fields.contains_key(*field));
+    found.extend(added.map(|field| Difference::new(&below(field), false)));
 }
 
 /// The spec without what the custom resource definitions fill in by themselves, so that an object
@@ -254,14 +284,11 @@ fn conflicts(existing: &Value, differences: &[Difference]) -> Vec<Conflict> {
         if ours || status {
             continue;
         }
-        let Some(owned) = entry["fieldsV1"]["f:spec"].as_object() else {
-            continue;
-        };
         for difference in differences {
-            if owns(owned, &difference.path) {
+            if owns(&entry["fieldsV1"], &difference.path) {
                 found.push(Conflict {
                     manager: manager.to_owned(),
-                    field: format!(".spec{}", difference.path),
+                    field: difference.shown(),
                 });
             }
         }
@@ -270,13 +297,13 @@ fn conflicts(existing: &Value, differences: &[Difference]) -> Vec<Conflict> {
 }
 
 /// Whether a set of owned fields holds the field, something below it, or one that holds it whole.
-fn owns(mut owned: &Map<String, Value>, path: &str) -> bool {
-    for part in path.split('.').filter(|part| !part.is_empty()) {
-        match owned.get(&format!("f:{part}")) {
+fn owns(owned: &Value, path: &[String]) -> bool {
+    let mut owned = owned;
+    for part in path {
+        match owned.get(format!("f:{part}")) {
             None => return false,
-            Some(Value::Object(below)) if below.is_empty() => return true,
-            Some(Value::Object(below)) => owned = below,
-            Some(_) => return true,
+            Some(below) if below.as_object().is_some_and(Map::is_empty) => return true,
+            Some(below) => owned = below,
         }
     }
     true

@@ -58,13 +58,6 @@ pub struct Gathered {
     pub on_demand: BTreeSet<(Kind, NamespacedName)>,
 }
 
-impl Gathered {
-    /// Whether an object does not run because it is suspended.
-    fn rests(&self, kind: Kind, key: NamespacedName, suspended: bool) -> bool {
-        suspended && !self.on_demand.contains(&(kind, key))
-    }
-}
-
 /// Why the objects of a run could not be read.
 #[derive(Debug, Error)]
 pub enum GatherError {
@@ -138,9 +131,32 @@ pub(super) async fn needed(
     if include_suspended && !targets.names.is_empty() {
         gathered.on_demand.clone_from(&gathered.wanted);
     }
-    select_policies(objects, &mut gathered).await?;
-    add_repositories(objects, &mut gathered).await?;
+    let on_demand = gathered.on_demand.clone();
+    let runs = |kind: Kind, key: NamespacedName, suspended: bool| {
+        !suspended || on_demand.contains(&(kind, key))
+    };
+    let updates = |update: &ImageUpdateAutomation| {
+        runs(
+            Kind::ImageUpdateAutomation,
+            update.key(),
+            update.spec.suspend,
+        )
+    };
+    let policies =
+        |policy: &ImagePolicy| runs(Kind::ImagePolicy, policy.key(), policy.spec.suspend);
+    select_policies(objects, &mut gathered, &updates).await?;
+    add_repositories(objects, &mut gathered, &policies).await?;
     Ok(gathered)
+}
+
+/// Also reads what suspended objects refer to, which a run has no need of.
+pub(super) async fn add_suspended(
+    objects: &dyn Objects,
+    gathered: &mut Gathered,
+) -> Result<(), GatherError> {
+    select_policies(objects, gathered, &|update| update.spec.suspend).await?;
+    add_repositories(objects, gathered, &|_| true).await?;
+    add_namespaces(objects, gathered).await
 }
 
 /// The objects of one kind that were asked for: all of the scope, or the named ones.
@@ -196,7 +212,7 @@ where
 }
 
 /// kubectl's sentence.
-fn not_found(kind: Kind, name: &str) -> String {
+pub(super) fn not_found(kind: Kind, name: &str) -> String {
     format!(
         "Error from server (NotFound): {}.{} \"{name}\" not found",
         kind.plural(),
@@ -221,17 +237,12 @@ fn read<T: ReadObject>(objects: &dyn Objects, value: &serde_json::Value) -> Resu
 async fn select_policies(
     objects: &dyn Objects,
     gathered: &mut Gathered,
+    wanted: &(dyn Fn(&ImageUpdateAutomation) -> bool + Sync),
 ) -> Result<(), GatherError> {
     let namespaces: BTreeSet<String> = gathered
         .updates
         .iter()
-        .filter(|update| {
-            !gathered.rests(
-                Kind::ImageUpdateAutomation,
-                update.key(),
-                update.spec.suspend,
-            )
-        })
+        .filter(|update| wanted(update))
         .map(|update| update.metadata.namespace.clone())
         .collect();
     let mut by_namespace: BTreeMap<String, Vec<ImagePolicy>> = BTreeMap::new();
@@ -248,7 +259,7 @@ async fn select_policies(
             .collect::<Result<_, _>>()?;
         by_namespace.insert(namespace, policies);
     }
-    for update in &gathered.updates {
+    for update in gathered.updates.iter().filter(|update| wanted(update)) {
         let Some(policies) = by_namespace.get(&update.metadata.namespace) else {
             continue;
         };
@@ -290,11 +301,12 @@ fn matching(
 async fn add_repositories(
     objects: &dyn Objects,
     gathered: &mut Gathered,
+    wanted: &(dyn Fn(&ImagePolicy) -> bool + Sync),
 ) -> Result<(), GatherError> {
     let needed: BTreeSet<NamespacedName> = gathered
         .policies
         .values()
-        .filter(|policy| !gathered.rests(Kind::ImagePolicy, policy.key(), policy.spec.suspend))
+        .filter(|policy| wanted(policy))
         .map(ImagePolicy::repository_key)
         .filter(|key| !gathered.repositories.contains_key(key))
         .collect();

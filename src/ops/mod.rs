@@ -7,36 +7,46 @@
 
 mod access;
 mod agreement;
+mod checkout;
 mod declare;
+mod explain;
 mod gather;
 mod group;
 mod login;
 mod message;
 mod plan;
 mod policies;
+mod preview;
 mod push;
+mod race;
 mod ready;
 mod record;
+mod replaced;
 mod request;
 mod run;
 mod scan;
 mod signing;
 mod source;
 pub mod status;
+mod tags;
 mod updates;
 mod worktree;
 
 pub use declare::{
     Conflict, Declaration, DeclareError, DeclareOptions, Declared, FIELD_MANAGER, declare,
 };
+pub use explain::{ExplainTarget, explain};
 pub use gather::{GatherError, Gathered, Scope, Targets};
 pub use message::check_message_template;
+pub use preview::{Preview, preview};
 pub use ready::{Readiness, WaitError, readiness, wait_ready};
 pub use record::StatusMode;
 pub use request::{Answer, RequestOptions, Requested, request};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
+pub use tags::{ListedTags, TagsSubject, TagsTarget, find_subjects, list_tags};
 
-/// What is wrong with a refspec, for `create`; see `source`.
-pub fn refspec_problem(refspec: &str, pushed_branch: &str) -> Option<String> {
-    source::refspec_problem(refspec, pushed_branch)
+/// What is wrong with a refspec, for `create`; see `source`. `branches` are those that an automation
+/// has: the one it pushes, and the one it checks out.
+pub fn refspec_problem(refspec: &str, branches: &[String]) -> Option<String> {
+    source::refspec_problem(refspec, branches)
 }

@@ -17,7 +17,7 @@ use crate::key::NamespacedName;
 use crate::model::{
     Failure, Note, PolicyOutcome, PolicyState, RepositoryOutcome, RepositoryState, Scan,
 };
-use crate::policy::{Policy, Selection, Verdict, reflects_digest};
+use crate::policy::{Policy, PolicyError, Selection, SelectionError, reflects_digest};
 
 /// What the controller says about a list of tags that is empty or was never read.
 const NO_TAGS: &str = "retrying in 30s error: no tags in database";
@@ -61,11 +61,15 @@ async fn decide(
     let mut notes = Vec::new();
     let state = match choose(gathered, repositories, policy) {
         Err((failure, selection)) => {
-            notes.extend(selection.iter().flat_map(|lost| doubts(policy, lost)));
+            notes.extend(
+                selection
+                    .iter()
+                    .flat_map(|lost| doubts(&policy.key(), lost)),
+            );
             PolicyState::Undecided { failure, selection }
         }
         Ok((repository, selection)) => {
-            notes.extend(doubts(policy, &selection));
+            notes.extend(doubts(&policy.key(), &selection));
             let tag = selection.tag().unwrap_or_default().to_owned();
             match with_digest(services, policy, repository, tag).await {
                 Ok(latest) => PolicyState::Selected { latest, selection },
@@ -84,59 +88,59 @@ async fn decide(
 }
 
 /// The warnings of a choice, naming its policy.
-fn doubts(policy: &ImagePolicy, selection: &Selection) -> Vec<Note> {
+pub(super) fn doubts(policy: &NamespacedName, selection: &Selection) -> Vec<Note> {
     selection
         .warnings()
         .iter()
-        .map(|warning| {
-            Note::warning(
-                warning.code(),
-                format!("policy {}: {warning}", policy.key()),
-            )
-        })
+        .map(|warning| Note::warning(warning.code(), format!("policy {policy}: {warning}")))
         .collect()
 }
 
+/// The controller's failure for a policy that chooses nothing.
+pub(super) fn no_choice(error: &SelectionError) -> Failure {
+    let failure = if error.stalled() {
+        Failure::stalled("InvalidPolicy", format!("failed to filter tags: {error}"))
+    } else {
+        Failure::new("Failure", error.to_string())
+    };
+    failure.with_hint(error.hint())
+}
+
+/// The controller's failure for a policy whose rules cannot be read.
+pub(super) fn invalid(error: &PolicyError) -> Failure {
+    Failure::stalled("InvalidPolicy", format!("invalid policy: {error}"))
+}
+
 /// How the tags lost, counted: what to know before changing the policy.
-fn how_tags_lost(rules: &Policy, policy: &ImagePolicy, selection: &Selection) -> String {
-    let verdicts = selection.verdicts(rules);
+fn how_tags_lost(
+    rules: &Policy,
+    policy: &ImagePolicy,
+    selection: &Selection,
+    tags: &[String],
+) -> String {
     let range = policy
         .spec
         .policy
         .semver
         .as_ref()
         .map_or("", |semver| semver.range.as_str());
-    let count = |wanted: fn(&Verdict) -> bool, what: &str| {
-        let count = verdicts
-            .iter()
-            .filter(|(_, verdict)| wanted(verdict))
-            .count();
-        (count > 0).then(|| format!("{count} {what}"))
-    };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in selection.explain(rules, tags).rows() {
+        *counts.entry(row.verdict.code()).or_default() += 1;
+    }
+    let outside = format!("are outside the range \"{range}\"");
     let parts: Vec<String> = [
-        count(
-            |verdict| matches!(verdict, Verdict::NoMatch),
-            "do not match filterTags.pattern",
-        ),
-        count(
-            |verdict| matches!(verdict, Verdict::NoVersion(_)),
-            "are no versions",
-        ),
-        count(
-            |verdict| matches!(verdict, Verdict::NoNumber),
-            "are no numbers",
-        ),
-        count(
-            |verdict| matches!(verdict, Verdict::OutsideRange(_)),
-            &format!("are outside the range \"{range}\""),
-        ),
+        ("no-match", "do not match filterTags.pattern"),
+        ("no-version", "are no versions"),
+        ("no-number", "are no numbers"),
+        ("outside-range", &outside),
     ]
     .into_iter()
-    .flatten()
+    .filter_map(|(code, what)| Some(format!("{} {what}", counts.get(code)?)))
     .collect();
     format!(
         "of {} tags, {}; 'tags {}' lists them",
-        verdicts.len(),
+        tags.len(),
         parts.join(", "),
         policy.metadata.name
     )
@@ -158,20 +162,16 @@ fn choose<'g>(
     if uses_workload_identity(repository) {
         return Err(fail(Failure::stalled("FeatureGateDisabled", FEATURE_GATE)));
     }
-    let rules = Policy::new(&policy.spec).map_err(|error| {
-        fail(Failure::stalled(
-            "InvalidPolicy",
-            format!("invalid policy: {error}"),
-        ))
-    })?;
+    let rules = Policy::new(&policy.spec).map_err(|error| fail(invalid(&error)))?;
     let scan = tags(repositories, &repository.key()).map_err(fail)?;
-    let selection = Arc::new(rules.select(&scan.stored));
+    let selection = Arc::new(rules.select(scan.stored.as_ref()));
     if let Some(error) = selection.error() {
-        let failure = if error.stalled() {
-            Failure::stalled("InvalidPolicy", format!("failed to filter tags: {error}"))
+        let failure = no_choice(error);
+        let failure = if matches!(error, SelectionError::Empty | SelectionError::NoneInRange) {
+            let lost = how_tags_lost(&rules, policy, &selection, &scan.stored);
+            failure.with_hint(Some(lost))
         } else {
-            let hint = how_tags_lost(&rules, policy, &selection);
-            Failure::new("Failure", error.to_string()).with_hint(Some(hint))
+            failure
         };
         return Err((failure, Some(selection)));
     }
@@ -189,7 +189,8 @@ fn check_interval(policy: &ImagePolicy) -> Result<(), Failure> {
     Ok(())
 }
 
-fn repository<'g>(
+/// The repository a policy refers to, if it may.
+pub(super) fn repository<'g>(
     gathered: &'g Gathered,
     policy: &ImagePolicy,
 ) -> Result<&'g ImageRepository, Failure> {
@@ -252,7 +253,7 @@ fn tags<'r>(
         Some(RepositoryState::Scanned(scan)) => Ok(scan),
         Some(RepositoryState::Failed(failure)) => Err(Failure {
             local: failure.local,
-            ..no_tags(format!("image repository {key} could not be scanned"))
+            ..no_tags(format!("image repository {key}: {}", failure.message))
         }),
         Some(RepositoryState::Suspended) => Err(no_tags(format!(
             "image repository {key} is suspended, so it offers no tags"

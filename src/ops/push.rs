@@ -3,33 +3,23 @@
 //! Deviations from image-automation-controller: D7 (fast-forward only, a replaced branch is leased
 //! and must hold nothing of other people) and D8 (a lost race fetches, plans and pushes again).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::checkout::{Planned, chain, fetch_and_plan};
 use super::group::{Group, Job};
-use super::plan::{self, Overlay};
+use super::race::Race;
 use super::run::Services;
 use super::status::rfc3339;
 use super::{signing, source};
-use crate::key::TreePath;
-use crate::model::{Applied, Failure, Note, Plan, UpdateState};
+use crate::model::{Applied, Failure, Note, Plan, Severity, UpdateState};
 use crate::ports::{
-    CheckoutReference, FetchRequest, GitError, NewCommit, PushError, PushReport, PushRequest,
-    Snapshot,
+    CheckoutReference, GitError, NewCommit, PushError, PushReport, PushRequest, Snapshot,
 };
-use crate::setters;
 
 /// A group with its revision and plans.
 pub(super) struct PlannedGroup {
     group: Group,
     fetched: Result<Planned, Failure>,
-}
-
-struct Planned {
-    snapshot: Box<dyn Snapshot>,
-    /// Revision of the checkout reference, as Flux prints it.
-    revision: String,
-    /// One for each job.
-    plans: Vec<Result<Plan, Failure>>,
 }
 
 impl PlannedGroup {
@@ -39,6 +29,11 @@ impl PlannedGroup {
             .iter()
             .flat_map(|planned| planned.plans.iter().flatten())
             .flat_map(|plan| &plan.notes)
+    }
+
+    /// Whether any plan warns of something.
+    pub(super) fn warns(&self) -> bool {
+        self.notes().any(|note| note.severity == Severity::Warning)
     }
 
     /// The plans as the answer.
@@ -107,153 +102,21 @@ pub(super) fn plan_group(services: &Services, group: Group) -> PlannedGroup {
     PlannedGroup { group, fetched }
 }
 
-fn fetch_and_plan(services: &Services, group: &Group) -> Result<Planned, Failure> {
-    let paths: Vec<TreePath> = group.jobs.iter().map(|job| job.path.clone()).collect();
-    let range = match &group.checkout {
-        CheckoutReference::Semver(range) => Some(range.as_str()),
-        _ => None,
-    };
-    let snapshot = services
-        .git
-        .fetch(&FetchRequest {
-            source: &group.source,
-            checkout: &group.checkout,
-            push_branch: group.continues.then_some(group.push_branch.as_str()),
-            paths: &paths,
-            wanted: &setters::is_candidate,
-            choose_tag: &|tags| range.and_then(|range| choose_tag(range, tags)),
-            progress: services.progress.as_ref(),
-            cancellation: &services.cancellation,
-        })
-        .map_err(|error| checkout_failure(group, &error))?;
-    let mut overlay = Overlay::new();
-    let mut plans = Vec::new();
-    for job in &group.jobs {
-        let plan = plan::plan(&*snapshot, job, &overlay);
-        if let Ok(plan) = &plan {
-            overlay.extend(
-                plan.files
-                    .iter()
-                    .map(|file| (file.path.clone(), file.after.clone())),
-            );
-        }
-        plans.push(plan);
-    }
-    Ok(Planned {
-        revision: snapshot.checkout().to_string(),
-        snapshot,
-        plans,
-    })
-}
-
-/// The greatest tag in a range; equal versions (build metadata) by commit time, as the controller's
-/// Git library orders them.
-fn choose_tag(range: &str, tags: &[(String, i64)]) -> Option<String> {
-    use crate::semver::{Constraint, Version};
-    let constraint = Constraint::parse(range).ok()?;
-    tags.iter()
-        .filter_map(|(tag, time)| {
-            Version::parse_tag(tag)
-                .ok()
-                .map(|version| (version, *time, tag))
-        })
-        .filter(|(version, _, _)| constraint.check(version))
-        .max_by(|left, right| left.0.precedence(&right.0).then(left.1.cmp(&right.1)))
-        .map(|(_, _, tag)| tag.clone())
-}
-
-/// The controller's message for a failed checkout.
-fn checkout_failure(group: &Group, error: &GitError) -> Failure {
-    let url = &group.source.url;
-    if let GitError::Credentials(text) = error {
-        return Failure::new(
-            "SourceManagerFailed",
-            format!(
-                "failed configuring source manager: failed to configure authentication options: \
-                 {text}"
-            ),
-        );
-    }
-    let text = match error {
-        GitError::RepositoryNotFound { .. } => {
-            format!("unable to clone '{url}': repository not found: ")
-        }
-        GitError::Unauthorized { answer, .. } => {
-            format!("unable to clone '{url}': authentication required: {answer}")
-        }
-        GitError::Forbidden { answer, .. } => {
-            format!("unable to clone '{url}': authorization failed: {answer}")
-        }
-        GitError::ReferenceNotFound { .. } => missing_reference(group),
-        GitError::EmptyRepository { .. } => {
-            format!("unable to clone '{url}': remote repository is empty: it has no commit")
-        }
-        error => format!("unable to clone '{url}': {}", chain(error)),
-    };
-    let hint = match error {
-        GitError::Unauthorized { credentials, .. } | GitError::Forbidden { credentials, .. } => {
-            Some(format!(
-                "credentials used for {}: {credentials}",
-                group.source.display_url()
-            ))
-        }
-        _ => None,
-    };
-    Failure::new(
-        "GitOperationFailed",
-        format!("failed to checkout source: {text}"),
-    )
-    .with_hint(hint)
-}
-
-fn missing_reference(group: &Group) -> String {
-    let url = &group.source.url;
-    match &group.checkout {
-        // The controller fetches every branch when it pushes to another one.
-        CheckoutReference::Branch(_) if group.continues => {
-            format!("unable to clone '{url}': reference not found")
-        }
-        CheckoutReference::Branch(branch) => {
-            format!("unable to clone '{url}': couldn't find remote ref \"refs/heads/{branch}\"")
-        }
-        CheckoutReference::Tag(tag) => {
-            format!("unable to clone '{url}': couldn't find remote ref \"refs/tags/{tag}\"")
-        }
-        CheckoutReference::Semver(range) => format!("no match found for semver: {range}"),
-        CheckoutReference::Name(name) => {
-            format!("unable to resolve ref '{name}' to a specific commit")
-        }
-        CheckoutReference::Commit { id, .. } => {
-            format!("unable to resolve commit object for '{id}': object not found")
-        }
-    }
-}
-
-/// An error and its sources in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        source = error.source();
-    }
-    text
-}
-
 /// Commits and pushes the group's plans. A lost race fetches, plans and pushes again until
-/// `timeout`.
+/// `timeout`. With `strict` a plan that has come to warn meanwhile is not pushed.
 pub(super) fn apply_group(
     services: &Services,
     planned: PlannedGroup,
     timeout: Duration,
+    strict: bool,
 ) -> Vec<(usize, UpdateState)> {
-    let PlannedGroup { group, mut fetched } = planned;
     let mut race = Race::new(timeout);
+    let mut planned = planned;
     loop {
+        if services.cancellation.is_cancelled() {
+            return planned.refuse(&interrupted());
+        }
+        let PlannedGroup { group, fetched } = planned;
         let attempt = match fetched {
             Err(failure) => return fail_all(&group, &failure),
             Ok(planned) => commit_and_push(services, &group, planned),
@@ -261,51 +124,38 @@ pub(super) fn apply_group(
         match attempt {
             Attempt::Done(states) => return states,
             Attempt::Moved(states) => {
-                if !race.again(services) {
+                if !race.again(&services.cancellation) {
                     return states;
                 }
-                fetched = fetch_and_plan(services, &group);
+                planned = plan_group(services, group);
+                if strict && planned.warns() {
+                    return planned.refuse(&strict_failure());
+                }
             }
         }
     }
+}
+
+/// Ctrl-C came before the push.
+fn interrupted() -> Failure {
+    Failure::new(
+        "GitOperationFailed",
+        "failed to update source: interrupted; nothing was pushed",
+    )
+}
+
+/// What `--strict` makes of a warning.
+pub(super) fn strict_failure() -> Failure {
+    Failure::local(
+        "Failed",
+        "warnings are failures with --strict; nothing was written",
+    )
 }
 
 enum Attempt {
     Done(Vec<(usize, UpdateState)>),
     /// Somebody pushed in between; the states are those to report when time is up.
     Moved(Vec<(usize, UpdateState)>),
-}
-
-/// How often and how long a lost race is repeated.
-struct Race {
-    deadline: Instant,
-    tries: u32,
-}
-
-impl Race {
-    fn new(timeout: Duration) -> Self {
-        Self {
-            deadline: now_instant() + timeout,
-            tries: 0,
-        }
-    }
-
-    /// Waits a little, differently in every process, and says whether to try again.
-    fn again(&mut self, services: &Services) -> bool {
-        self.tries += 1;
-        let base = 20_u64 << self.tries.min(6);
-        let jitter = u64::from(std::process::id()).wrapping_mul(2_654_435_761) % base.max(1);
-        let wait = Duration::from_millis(base + jitter);
-        if services.cancellation.is_cancelled() || now_instant() + wait > self.deadline {
-            return false;
-        }
-        std::thread::sleep(wait);
-        true
-    }
-}
-
-fn now_instant() -> Instant {
-    Instant::now()
 }
 
 /// A commit on its way.
@@ -422,10 +272,11 @@ fn push_pending(
     pending: Vec<Pending>,
     mut states: Vec<(usize, UpdateState)>,
 ) -> Attempt {
+    let branches = source::local_branches(&group.push_branch, &group.checkout);
     let refspecs: Vec<String> = group
         .refspecs
         .iter()
-        .map(|refspec| source::expand_refspec(refspec, &group.push_branch))
+        .flat_map(|refspec| source::expand_refspec(refspec, &branches))
         .collect();
     let request = |replace| PushRequest {
         branch: &group.push_branch,
@@ -453,7 +304,7 @@ fn push_pending(
         Ok(report) => {
             for pending in pending {
                 let job = &group.jobs[pending.job];
-                let state = pushed(group, &report, pending, revision, &time, &refspecs);
+                let state = pushed(group, &report, pending, revision, &time);
                 states.push((job.index, state));
             }
             Attempt::Done(states)
@@ -515,7 +366,6 @@ fn pushed(
     pending: Pending,
     revision: &str,
     time: &str,
-    refspecs: &[String],
 ) -> UpdateState {
     let revision = if is_checkout_branch(group) {
         format!("{}@sha1:{}", group.push_branch, pending.commit)
@@ -527,7 +377,7 @@ fn pushed(
         applied: Applied {
             commit: pending.commit,
             pushed_branch: Some(group.push_branch.clone()),
-            refspecs: refspecs.to_vec(),
+            refspecs: group.refspecs.clone(),
             time: Some(time.to_owned()),
             messages: report.messages.clone(),
         },
@@ -545,7 +395,13 @@ fn push_failure(group: &Group, error: &PushError) -> Failure {
             messages,
         } => (
             format!("command error on {reference}: {reason}"),
-            (!messages.is_empty()).then(|| format!("{url} said: {}", messages.join("\n"))),
+            (!messages.is_empty()).then(|| {
+                let lines: Vec<String> = messages
+                    .iter()
+                    .map(|line| format!("\n  remote: {line}"))
+                    .collect();
+                format!("{url} said:{}", lines.concat())
+            }),
         ),
         PushError::Git(GitError::Forbidden {
             answer,
@@ -584,6 +440,7 @@ fn push_failure(group: &Group, error: &PushError) -> Failure {
                 Some(format!("the push would drop {}", commits.join(", "))),
             )
         }
+        PushError::Git(GitError::Interrupted) => return interrupted(),
         PushError::Moved { reference, .. } => (
             format!("{reference} kept moving while the run was repeated"),
             Some("run again, or raise --timeout".to_owned()),

@@ -82,6 +82,12 @@ pub enum OpsError {
     /// Its objects could not be read.
     #[error(transparent)]
     Gather(#[from] GatherError),
+    /// A name fits several objects.
+    #[error("{0}")]
+    Ambiguous(String),
+    /// A line holds no marker.
+    #[error("{0}")]
+    NoMarker(String),
     /// Named objects are suspended.
     #[error("{0}")]
     Suspended(String),

@@ -144,49 +144,94 @@ fn text(field: Option<&str>) -> Option<&str> {
     field.filter(|text| !text.is_empty())
 }
 
+/// The branches that a run has: the one it pushes, and the one it checks out.
+pub(super) fn local_branches(push_branch: &str, checkout: &CheckoutReference) -> Vec<String> {
+    let mut branches = vec![push_branch.to_owned()];
+    let other = match checkout {
+        CheckoutReference::Branch(branch) => Some(branch.as_str()),
+        CheckoutReference::Name(name) => name.strip_prefix("refs/heads/"),
+        CheckoutReference::Tag(_)
+        | CheckoutReference::Semver(_)
+        | CheckoutReference::Commit { .. } => None,
+    };
+    branches.extend(
+        other
+            .filter(|other| *other != push_branch)
+            .map(str::to_owned),
+    );
+    branches
+}
+
 /// Checks a refspec before anything is pushed: both sides full names, no delete, no force. Returns
-/// what is wrong with it.
-pub(super) fn refspec_problem(refspec: &str, pushed_branch: &str) -> Option<String> {
+/// what is wrong with it. The first of the branches is the one that is pushed.
+pub(super) fn refspec_problem(refspec: &str, branches: &[String]) -> Option<String> {
     let problem = if refspec.starts_with('+') {
         "it forces the update; remove the leading '+'".to_owned()
     } else {
-        let Some((from, to)) = refspec.split_once(':') else {
-            return Some(format!(
-                "refspec {refspec:?}: it has no ':' between source and destination"
-            ));
-        };
-        let source = format!("refs/heads/{pushed_branch}");
-        if from.is_empty() {
-            "it deletes the destination".to_owned()
-        } else if to.is_empty() || !to.starts_with("refs/") {
-            "the destination is not a full reference name such as refs/heads/main".to_owned()
-        } else if from == source {
-            return None;
-        } else if !from.contains('*') {
-            format!("its source matches nothing that is pushed; write {source}:{to}")
-        } else if matches_wildcard(from, &source) && to.contains('*') {
-            return None;
-        } else {
-            format!("its source matches nothing that is pushed; the pushed branch is {source}")
+        match refspec.split_once(':') {
+            None => "it has no ':' between source and destination".to_owned(),
+            Some(("", _)) => "it deletes the destination".to_owned(),
+            Some((from, to)) => sides_problem(from, to, branches)?,
         }
     };
     Some(format!("refspec {refspec:?}: {problem}"))
 }
 
-/// The refspec with a wildcard filled in for the pushed branch.
-pub(super) fn expand_refspec(refspec: &str, pushed_branch: &str) -> String {
-    let source = format!("refs/heads/{pushed_branch}");
+fn sides_problem(from: &str, to: &str, branches: &[String]) -> Option<String> {
+    if !to.starts_with("refs/") {
+        return Some(
+            "the destination is not a full reference name such as refs/heads/main".to_owned(),
+        );
+    }
+    if !is_reference_name(&to.replacen('*', "x", 1)) {
+        return Some("the destination is not a reference name".to_owned());
+    }
+    if from.contains('*') != to.contains('*') {
+        return Some("only one of its sides holds a '*'".to_owned());
+    }
+    let names: Vec<String> = branches
+        .iter()
+        .map(|branch| format!("refs/heads/{branch}"))
+        .collect();
+    if names
+        .iter()
+        .any(|name| name == from || wildcard_part(from, name).is_some())
+    {
+        return None;
+    }
+    let pushed = names.first().map_or("refs/heads/main", String::as_str);
+    Some(if from.contains('*') {
+        format!("its source matches nothing that is pushed; the pushed branch is {pushed}")
+    } else {
+        format!("its source matches nothing that is pushed; write {pushed}:{to}")
+    })
+}
+
+/// The refspecs that a refspec stands for: one for each branch that its wildcard matches.
+pub(super) fn expand_refspec(refspec: &str, branches: &[String]) -> Vec<String> {
     match refspec.split_once(':') {
-        Some((from, to)) if from.contains('*') => {
-            let middle = wildcard_part(from, &source).unwrap_or_default();
-            format!("{source}:{}", to.replacen('*', middle, 1))
-        }
-        _ => refspec.to_owned(),
+        Some((from, to)) if from.contains('*') => branches
+            .iter()
+            .map(|branch| format!("refs/heads/{branch}"))
+            .filter_map(|name| {
+                let middle = wildcard_part(from, &name)?;
+                Some(format!("{name}:{}", to.replacen('*', middle, 1)))
+            })
+            .collect(),
+        _ => vec![refspec.to_owned()],
     }
 }
 
-fn matches_wildcard(pattern: &str, name: &str) -> bool {
-    wildcard_part(pattern, name).is_some()
+/// Whether a server can have a reference of this name, by the rules of `git check-ref-format`.
+fn is_reference_name(name: &str) -> bool {
+    let forbidden = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
+    !name.contains(forbidden)
+        && !name.contains("..")
+        && !name.contains("@{")
+        && !name.ends_with('.')
+        && name
+            .split('/')
+            .all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"))
 }
 
 fn wildcard_part<'n>(pattern: &str, name: &'n str) -> Option<&'n str> {
@@ -322,28 +367,49 @@ mod tests {
 
     #[test]
     fn refspecs_that_delete_force_or_match_nothing_are_refused() {
+        let branches = ["auto".to_owned(), "main".to_owned()];
         for (refspec, fragment) in [
             (":refs/heads/x", "deletes"),
-            ("+refs/heads/main:refs/heads/x", "forces"),
-            ("main", "no ':'"),
+            ("+refs/heads/auto:refs/heads/x", "forces"),
+            ("auto", "no ':'"),
             ("HEAD:refs/for/main", "matches nothing"),
+            ("auto:refs/heads/x", "matches nothing"),
             ("refs/heads/other:refs/heads/x", "matches nothing"),
-            ("refs/heads/main:x", "full reference name"),
+            ("refs/tags/*:refs/heads/*", "matches nothing"),
+            ("refs/heads/auto:x", "full reference name"),
+            ("refs/heads/auto:", "full reference name"),
+            ("refs/heads/auto:refs/heads/a b", "not a reference name"),
+            ("refs/heads/auto:refs/heads/a..b", "not a reference name"),
+            ("refs/heads/auto:refs/heads/*", "only one of its sides"),
+            ("refs/heads/*:refs/heads/x", "only one of its sides"),
         ] {
-            let problem = refspec_problem(refspec, "main").expect(refspec);
+            let problem = refspec_problem(refspec, &branches).expect(refspec);
             assert!(problem.contains(fragment), "{problem}");
         }
+        for refspec in [
+            "refs/heads/auto:refs/for/main",
+            "refs/heads/main:refs/heads/copy",
+            "refs/heads/*:refs/heads/copy/*",
+        ] {
+            assert_eq!(refspec_problem(refspec, &branches), None, "{refspec}");
+        }
         assert_eq!(
-            refspec_problem("refs/heads/main:refs/for/main", "main"),
-            None
+            expand_refspec("refs/heads/*:refs/heads/copy/*", &branches),
+            [
+                "refs/heads/auto:refs/heads/copy/auto",
+                "refs/heads/main:refs/heads/copy/main"
+            ]
         );
-        assert_eq!(
-            refspec_problem("refs/heads/*:refs/heads/copy/*", "main"),
-            None
-        );
-        assert_eq!(
-            expand_refspec("refs/heads/*:refs/heads/copy/*", "main"),
-            "refs/heads/main:refs/heads/copy/main"
-        );
+    }
+
+    #[test]
+    fn the_branches_of_a_run_are_the_one_it_pushes_and_the_one_it_checks_out() {
+        let branch = |name: &str| CheckoutReference::Branch(name.to_owned());
+        assert_eq!(local_branches("auto", &branch("main")), ["auto", "main"]);
+        assert_eq!(local_branches("main", &branch("main")), ["main"]);
+        let by_name = CheckoutReference::Name("refs/heads/main".to_owned());
+        assert_eq!(local_branches("auto", &by_name), ["auto", "main"]);
+        let tag = CheckoutReference::Tag("v1".to_owned());
+        assert_eq!(local_branches("auto", &tag), ["auto"]);
     }
 }

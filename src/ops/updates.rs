@@ -193,8 +193,9 @@ async fn reach(
     let repository = GitRepository::read(&value)
         .map_err(|error| fail(format!("failed to get referenced git repository: {error}")))?;
     let target = source::target(update, &repository)?;
+    let branches = source::local_branches(&target.push_branch, &target.checkout);
     for refspec in &target.refspecs {
-        if let Some(problem) = source::refspec_problem(refspec, &target.push_branch) {
+        if let Some(problem) = source::refspec_problem(refspec, &branches) {
             return Err(fail(problem));
         }
     }
@@ -282,12 +283,10 @@ async fn remote(
         .buffered(PARALLEL_FETCHES)
         .collect()
         .await;
-    let mut planned = planned.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let planned = planned.into_iter().collect::<Result<Vec<_>, _>>()?;
+    stop_if_cancelled(services, "nothing was committed or pushed")?;
     if options.strict && has_warning(policies, &planned) {
-        let failure = Failure::local(
-            "Failed",
-            "warnings are failures with --strict; nothing was written",
-        );
+        let failure = push::strict_failure();
         return Ok(planned
             .into_iter()
             .flat_map(|group| group.refuse(&failure))
@@ -299,12 +298,12 @@ async fn remote(
             .flat_map(push::PlannedGroup::into_plans)
             .collect());
     }
-    stop_if_cancelled(services, "nothing was committed or pushed")?;
-    let timeout = options.timeout;
+    let (timeout, strict) = (options.timeout, options.strict);
     let mut finished = Vec::new();
-    for group in planned.drain(..) {
+    for group in planned {
         let services = services.clone();
-        finished.extend(blocking(move || push::apply_group(&services, group, timeout)).await?);
+        let apply = move || push::apply_group(&services, group, timeout, strict);
+        finished.extend(blocking(apply).await?);
     }
     Ok(finished)
 }
@@ -313,8 +312,8 @@ fn has_warning(policies: &[PolicyOutcome], groups: &[push::PlannedGroup]) -> boo
     policies
         .iter()
         .flat_map(|policy| &policy.notes)
-        .chain(groups.iter().flat_map(push::PlannedGroup::notes))
         .any(|note| note.severity == Severity::Warning)
+        || groups.iter().any(push::PlannedGroup::warns)
 }
 
 /// Runs blocking work on a thread of its own.

@@ -84,6 +84,11 @@ impl Format {
         }
     }
 
+    /// Whether the answer is rows below a header.
+    pub fn is_table(&self) -> bool {
+        matches!(self, Self::Human | Self::Wide | Self::CustomColumns(_))
+    }
+
     fn columns(spec: &str) -> Result<Self, FormatError> {
         let mut columns = Vec::new();
         for column in spec.split(',') {

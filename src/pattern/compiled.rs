@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex::bytes::{CaptureLocations, Captures, Regex, RegexBuilder};
 
 use super::emit::emit;
+use super::literal::only_text;
 use super::parser::{PatternError, parse};
 
 /// Memory a compiled pattern may take, in bytes; Go's own limit is on instructions and was checked.
@@ -18,7 +19,11 @@ pub struct Pattern {
     source: String,
     regex: Regex,
     names: Vec<String>,
+    only_text: Option<String>,
 }
+
+/// Memory for searches with groups, so that a long list needs none for each of its texts.
+pub struct Scratch(CaptureLocations);
 
 /// The groups of one match.
 pub struct Groups<'t> {
@@ -60,6 +65,7 @@ impl Pattern {
         Ok(Self {
             source: source.to_owned(),
             regex,
+            only_text: only_text(&parsed.node),
             names: parsed.names,
         })
     }
@@ -72,6 +78,31 @@ impl Pattern {
     /// The names of the groups by number; empty for groups without one, and for the whole match.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The one text that the pattern can match, for example `latest` for `^latest$`. `None` when there
+    /// may be several.
+    pub fn only_text(&self) -> Option<&str> {
+        self.only_text.as_deref()
+    }
+
+    /// Memory for [`ExtractTemplate::expand_match`](super::ExtractTemplate::expand_match).
+    pub fn scratch(&self) -> Scratch {
+        Scratch(self.regex.capture_locations())
+    }
+
+    /// Searches once and hands over how to get the text of a group; `None` without a match.
+    pub(super) fn groups_in<'t>(
+        &self,
+        text: &'t str,
+        scratch: &mut Scratch,
+    ) -> Option<impl Fn(usize) -> Option<&'t str>> {
+        self.regex.captures_read(&mut scratch.0, text.as_bytes())?;
+        let locations = &scratch.0;
+        Some(move |index| {
+            let (start, end) = locations.get(index)?;
+            text.get(start..end)
+        })
     }
 
     /// Whether the pattern matches anywhere.

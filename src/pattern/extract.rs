@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use thiserror::Error;
 
-use super::compiled::{Groups, Pattern};
+use super::compiled::{Groups, Pattern, Scratch};
 
 /// A template, read once and filled in for every match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ fn group(text: &str) -> Option<(&str, Option<usize>, &str)> {
         Some(inner) => (inner, true),
         None => (text, false),
     };
-    let name = NAME.as_ref()?.find(inner)?.as_str();
+    let name = name(inner)?;
     let rest = &inner[name.len()..];
     let rest = if braced {
         rest.strip_prefix('}')?
@@ -38,6 +38,19 @@ fn group(text: &str) -> Option<(&str, Option<usize>, &str)> {
         rest
     };
     Some((name, number(name), rest))
+}
+
+/// The name at the beginning of a text. Nearly all are ASCII, for which no table of letters is needed.
+fn name(text: &str) -> Option<&str> {
+    let end = text
+        .bytes()
+        .position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_');
+    match end {
+        Some(0) if text.is_ascii() => None,
+        None if !text.is_empty() => Some(text),
+        Some(end) if end > 0 && text.as_bytes()[end].is_ascii() => Some(&text[..end]),
+        _ => Some(NAME.as_ref()?.find(text)?.as_str()),
+    }
 }
 
 /// Digits without a leading zero. Go stops reading when the value has reached 10^8.
@@ -88,17 +101,43 @@ impl ExtractTemplate {
     /// Appends the template, filled in, to `item`. Unknown groups and those that did not take part
     /// are empty; of several groups with one name the first that took part counts.
     pub fn expand(&self, pattern: &Pattern, groups: &Groups<'_>, item: &mut String) {
+        self.fill(pattern, |index| groups.get(index), item);
+    }
+
+    /// Searches `text` and appends the template, filled in, to `item`; `false` without a match.
+    pub fn expand_match(
+        &self,
+        pattern: &Pattern,
+        text: &str,
+        scratch: &mut Scratch,
+        item: &mut String,
+    ) -> bool {
+        match pattern.groups_in(text, scratch) {
+            None => false,
+            Some(group) => {
+                self.fill(pattern, group, item);
+                true
+            }
+        }
+    }
+
+    fn fill<'t>(
+        &self,
+        pattern: &Pattern,
+        group: impl Fn(usize) -> Option<&'t str>,
+        item: &mut String,
+    ) {
         for part in &self.parts {
             match part {
                 Part::Text(text) => item.push_str(text),
-                Part::Number(number) => item.push_str(groups.get(*number).unwrap_or_default()),
+                Part::Number(number) => item.push_str(group(*number).unwrap_or_default()),
                 Part::Name(name) => {
                     let found = pattern
                         .names()
                         .iter()
                         .enumerate()
                         .filter(|(_, candidate)| *candidate == name)
-                        .find_map(|(index, _)| groups.get(index));
+                        .find_map(|(index, _)| group(index));
                     item.push_str(found.unwrap_or_default());
                 }
             }

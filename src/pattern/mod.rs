@@ -9,9 +9,10 @@
 mod compiled;
 mod emit;
 mod extract;
+mod literal;
 mod parser;
 mod unicode;
 
-pub use compiled::{Groups, Pattern};
+pub use compiled::{Groups, Pattern, Scratch};
 pub use extract::{ExtractError, ExtractTemplate, check_extract};
 pub use parser::PatternError;

@@ -50,16 +50,19 @@ impl Exclusion {
 
     /// The first pattern that matches the tag anywhere.
     pub fn excludes(&self, tag: &str) -> Option<&str> {
+        self.position(tag).map(|at| self.texts[at].as_str())
+    }
+
+    /// The place in the list of the first pattern that matches the tag anywhere.
+    pub fn position(&self, tag: &str) -> Option<usize> {
         // Most lists are the default one, which needs no regular expression.
         if let [only] = self.texts.as_slice()
             && only == DEFAULT
         {
-            return (tag.ends_with(".sig") && !tag.contains('\n')).then_some(DEFAULT);
+            return (tag.ends_with(".sig") && !tag.contains('\n')).then_some(0);
         }
-        let at = self
-            .patterns
+        self.patterns
             .iter()
-            .position(|pattern| pattern.is_match(tag))?;
-        Some(&self.texts[at])
+            .position(|pattern| pattern.is_match(tag))
     }
 }

@@ -7,14 +7,25 @@
 //! Refuses: registries and clocks. Where the controller picks at random (map order) the answer is
 //! that for items in descending order of the tag that owns them, with a warning (rule D2).
 
+mod choose;
 mod digest;
 mod exclusion;
+mod explanation;
+#[cfg(test)]
+mod properties;
 mod rules;
 mod selection;
 mod stored;
+mod tag_file;
+mod verdict;
+mod warning;
 
 pub use digest::{DigestReflection, reflects_digest};
 pub use exclusion::{Exclusion, ExclusionError};
+pub use explanation::{Explanation, Row};
 pub use rules::{Policy, PolicyError};
-pub use selection::{Selection, SelectionError, Verdict, Warning};
+pub use selection::Selection;
 pub use stored::{revision, stored_tags};
+pub use tag_file::{TagFile, TagFileError};
+pub use verdict::Verdict;
+pub use warning::{SelectionError, Warning};

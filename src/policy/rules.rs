@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::selection::Selection;
-use crate::api::{FilterTags, ImagePolicyChoice, ImagePolicySpec};
+use crate::api::{FilterTags, ImagePolicyChoice, ImagePolicySpec, OrderChoice};
 use crate::pattern::{ExtractTemplate, Pattern};
 use crate::semver::{Constraint, ConstraintError};
 
@@ -43,6 +43,10 @@ pub(super) struct Filter {
 pub struct Policy {
     pub(super) order: Order,
     pub(super) filter: Option<Filter>,
+    /// Whether the digest of the choice is looked up again and again.
+    pub(super) always_reflects: bool,
+    /// What the chosen tag is the best by, for people.
+    pub(super) best: String,
 }
 
 impl Policy {
@@ -51,12 +55,24 @@ impl Policy {
         Ok(Self {
             order: order(&spec.policy)?,
             filter: spec.filter_tags.as_ref().map(filter),
+            always_reflects: spec.digest_reflection_policy.as_deref() == Some("Always"),
+            best: best(&spec.policy),
         })
     }
 
     /// Chooses among tags in their stored order (see [`super::stored_tags`]).
-    pub fn select(&self, stored: &[String]) -> Selection {
-        Selection::of(self, stored)
+    pub fn select<T: AsRef<str>>(&self, stored: &[T]) -> Selection {
+        Selection::of(self, stored, true)
+    }
+
+    /// Chooses among tags in any order; the answer is that for their stored order.
+    pub fn select_unsorted<T: AsRef<str>>(&self, tags: &[T]) -> Selection {
+        Selection::of(self, tags, false)
+    }
+
+    /// How the choice is made, for people: for example `the greatest version in the range >=1.0.0`.
+    pub fn best(&self) -> &str {
+        &self.best
     }
 }
 
@@ -76,6 +92,35 @@ fn order(choice: &ImagePolicyChoice) -> Result<Order, PolicyError> {
         });
     }
     Err(PolicyError::Empty)
+}
+
+fn best(choice: &ImagePolicyChoice) -> String {
+    let descending = |order: &OrderChoice| {
+        order
+            .order
+            .as_deref()
+            .is_some_and(|order| order.eq_ignore_ascii_case("desc"))
+    };
+    let text = match choice {
+        ImagePolicyChoice {
+            semver: Some(semver),
+            ..
+        } => return format!("the greatest version in the range {}", semver.range),
+        ImagePolicyChoice {
+            alphabetical: Some(order),
+            ..
+        } if descending(order) => "the first by bytes",
+        ImagePolicyChoice {
+            alphabetical: Some(_),
+            ..
+        } => "the last by bytes",
+        ImagePolicyChoice {
+            numerical: Some(order),
+            ..
+        } if descending(order) => "the least number",
+        _ => "the greatest number",
+    };
+    text.to_owned()
 }
 
 /// The controller compares in upper case; absent and empty mean ascending.

@@ -401,6 +401,9 @@ pub trait Snapshot: Tree {
     /// The id that reads see now: the base, or the last commit made here.
     fn head(&self) -> String;
 
+    /// The id of the tree that reads see now. Equal trees have equal ids.
+    fn tree(&self) -> String;
+
     /// Writes blobs, trees and the commit, locally. Returns its hex id.
     fn commit(&mut self, commit: &NewCommit) -> Result<String, GitError>;
 

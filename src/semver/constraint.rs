@@ -147,33 +147,50 @@ impl Constraint {
     /// Why a version does not satisfy the constraint, in Masterminds' words; empty when it does.
     pub fn explain(&self, version: &Version<'_>) -> Vec<String> {
         let mut reasons = Vec::new();
+        // Collecting cannot fail.
+        let _ = self.each_reason(version, &mut |reason| {
+            reasons.push(reason.to_string());
+            Ok(())
+        });
+        reasons
+    }
+
+    /// Writes the reasons of [`Constraint::explain`] with `; ` between them.
+    pub fn write_reasons(&self, version: &Version<'_>, text: &mut dyn fmt::Write) -> fmt::Result {
+        let mut first = true;
+        self.each_reason(version, &mut |reason| {
+            if !std::mem::take(&mut first) {
+                text.write_str("; ")?;
+            }
+            text.write_fmt(reason)
+        })
+    }
+
+    fn each_reason(
+        &self,
+        version: &Version<'_>,
+        visit: &mut dyn FnMut(fmt::Arguments<'_>) -> fmt::Result,
+    ) -> fmt::Result {
+        if self.check(version) {
+            return Ok(());
+        }
         let mut prerelease_told = false;
-        let shown = quote(&version.to_string());
         for group in &self.groups {
-            let mut holds = true;
             for atom in &group.atoms {
-                let Some(miss) = atom.miss(version, group.prereleases) else {
+                let Some(Miss(before, after)) = atom.miss(version, group.prereleases) else {
                     continue;
                 };
-                holds = false;
-                if !group.prereleases && !version.prerelease.is_empty() {
-                    if !prerelease_told {
-                        reasons.push(format!("{shown} {PRERELEASE}"));
-                        prerelease_told = true;
-                    }
-                } else {
-                    let Miss(before, after) = miss;
-                    reasons.push(format!(
-                        "{shown} {before} {}{after}",
-                        quote(&atom.version_text)
-                    ));
+                // What a version is made of needs no escapes between its quotes.
+                if group.prereleases || version.prerelease.is_empty() {
+                    let bound = &atom.version_text;
+                    visit(format_args!("\"{version}\" {before} \"{bound}\"{after}"))?;
+                } else if !prerelease_told {
+                    prerelease_told = true;
+                    visit(format_args!("\"{version}\" {PRERELEASE}"))?;
                 }
             }
-            if holds {
-                return Vec::new();
-            }
         }
-        reasons
+        Ok(())
     }
 }
 

@@ -2,33 +2,64 @@
 //!
 //! For: rendering `messageTemplate` as image-automation-controller does, with Go's error texts and
 //! places, from values that need not come from Flux.
-//! Source of the language: Go 1.26 `text/template` and `fmt`, as `vectors/template` records them.
-//! Refuses: clocks, files and the environment; and templates without end: steps, output and
+//! Source of the language: Go 1.26 `text/template` and `fmt`, sprig v3.3.0; `vectors/template` holds
+//! what they really answer.
+//! Refuses: clocks, files and the environment; and templates without end: steps, output, memory and
 //! recursion have limits.
+//!
+//! ```
+//! use kubectl_imageupdate::template::{Dict, Template, Value};
+//!
+//! let data = Value::Dict(Dict::new([("Name".into(), Value::from("podinfo"))]));
+//! let template = Template::parse("greeting", "{{ .Name | upper | printf \"%q\" }}")?;
+//! assert_eq!(template.render(data)?, b"\"PODINFO\"");
+//!
+//! let error = Template::parse("greeting", "{{ uper .Name }}").unwrap_err();
+//! assert_eq!(error.to_string(), "template: greeting:1: function \"uper\" not defined");
+//! assert_eq!(error.hint(), Some("did you mean upper?"));
+//! # Ok::<(), kubectl_imageupdate::template::TemplateError>(())
+//! ```
 
 pub mod commit;
 mod exec;
-mod format;
+mod fmt;
 mod functions;
-mod lexer;
-mod parser;
+mod limits;
+mod syntax;
 mod value;
 
 use thiserror::Error;
 
-use self::parser::Tree;
-pub use self::value::{Object, Value};
+pub use self::functions::Library;
+pub use self::limits::Limits;
+use self::syntax::Tree;
+pub use self::value::{
+    Dict, Field, Kind, Layout, List, Map, Object, Parameter, Record, Text, Type, Value, types,
+};
 
-/// Why a template cannot be read or run: Go's text.
+/// Why a template cannot be read or run: Go's text, and perhaps a remark of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{text}")]
 pub struct TemplateError {
     text: String,
+    hint: Option<String>,
 }
 
 impl TemplateError {
     fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
+        Self {
+            text: text.into(),
+            hint: None,
+        }
+    }
+
+    fn with_hint(self, hint: Option<String>) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// What may help, where something may.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 }
 
@@ -36,21 +67,33 @@ impl TemplateError {
 #[derive(Clone, Debug)]
 pub struct Template {
     name: String,
+    text: String,
     tree: Tree,
 }
 
 impl Template {
     /// Reads a template; `name` stands in error texts.
     pub fn parse(name: &str, text: &str) -> Result<Self, TemplateError> {
-        let tree = parser::parse(name, text)?;
+        Self::parse_with(name, text, Library::default())
+    }
+
+    /// Reads a template with the functions of a library.
+    pub fn parse_with(name: &str, text: &str, library: Library) -> Result<Self, TemplateError> {
+        let tree = syntax::parse(name, text, library)?;
         Ok(Self {
             name: name.to_owned(),
+            text: text.to_owned(),
             tree,
         })
     }
 
-    /// Fills the template in.
-    pub fn render(&self, data: &Value) -> Result<String, TemplateError> {
-        exec::render(&self.name, &self.tree, data)
+    /// Fills the template in. What comes out are bytes: functions may cut characters in two.
+    pub fn render(&self, data: Value) -> Result<Vec<u8>, TemplateError> {
+        self.render_within(data, Limits::default())
+    }
+
+    /// Fills the template in within limits.
+    pub fn render_within(&self, data: Value, limits: Limits) -> Result<Vec<u8>, TemplateError> {
+        exec::render(&self.name, &self.text, &self.tree, data, limits)
     }
 }

@@ -196,7 +196,12 @@ impl Worktree for UserWorktree {
             .run("git push", &["push", "--quiet", &remote, &refspec], b"")?;
         let messages = String::from_utf8_lossy(&output.stderr)
             .lines()
-            .map(str::to_owned)
+            .map(|line| {
+                line.strip_prefix("remote: ")
+                    .unwrap_or(line)
+                    .trim_end()
+                    .to_owned()
+            })
             .collect();
         let branch = merge
             .strip_prefix("refs/heads/")

@@ -112,7 +112,9 @@ impl Emitter {
         } else {
             Style::DoubleQuoted
         };
-        self.increase_indent(false);
+        // Scalars are indented even at the root, as goyaml does.
+        let indent = self.indent().unwrap_or_default() + INDENT;
+        self.indents.push(Some(indent));
         match analysis.style(wanted, key, text.is_empty()) {
             Style::Plain => self.plain(text, !key),
             Style::SingleQuoted => self.single_quoted(text, !key),

@@ -217,9 +217,20 @@ mod tests {
     }
 
     #[test]
+    fn a_literal_at_the_root_is_indented_too() {
+        assert_eq!(print(&json!("\n-")), "|2-\n\n  -\n");
+    }
+
+    #[test]
     fn a_key_of_more_than_128_bytes_is_a_complex_one() {
         let key = "k".repeat(130);
         assert_eq!(print(&json!({key.as_str(): 1})), format!("? {key}\n: 1\n"));
+    }
+
+    /// Texts that every reader takes alike. Line breaks of YAML 1.1 that 1.2 gave up, and the merge
+    /// key, are printed as kubectl prints them and read in two ways.
+    fn is_unambiguous(text: &str) -> bool {
+        text != "<<" && !text.contains(['\u{85}', '\u{2028}', '\u{2029}'])
     }
 
     fn value() -> impl Strategy<Value = Value> {
@@ -230,13 +241,19 @@ mod tests {
             "[ -~]{0,90}".prop_map(Value::from),
             "([a-z]{1,12} {1,2}){0,20}".prop_map(Value::from),
             "[ a-z\n#:-]{0,20}".prop_map(Value::from),
-            "\\PC{0,8}".prop_map(Value::from),
+            "\\PC{0,8}"
+                .prop_filter("ambiguous", |text| is_unambiguous(text))
+                .prop_map(Value::from),
         ];
         leaf.prop_recursive(3, 24, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map("[ -~]{0,10}", inner, 0..4)
-                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+                prop::collection::btree_map(
+                    "[ -~]{0,10}".prop_filter("ambiguous", |text| is_unambiguous(text)),
+                    inner,
+                    0..4
+                )
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
             ]
         })
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cause;
 use crate::observed::Observed;
-use crate::rules::Wanted;
+use crate::rules::{NAMES, Wanted};
 use crate::scenario::{Commit, Key, Scenario, entries, list};
 use crate::stage::Stage;
 use crate::yaml;
@@ -40,6 +40,7 @@ pub fn compare(
     comparison.refs(wanted, observed);
     comparison.commits(scenario, wanted, observed);
     comparison.files(stage, wanted, observed);
+    comparison.ending(scenario, wanted, observed);
     comparison
 }
 
@@ -137,10 +138,39 @@ impl Comparison {
         }
         // The message of a run that goes on is progress, not part of the contract.
         if got["type"] != "Reconciling" {
+            if let Some(names) = wanted.get(NAMES) {
+                let message = got["message"].as_str().unwrap_or_default();
+                for name in list(names).iter().filter_map(Value::as_str) {
+                    if !message.contains(name) {
+                        self.failures.push(format!(
+                            "{field} message: {message:?} does not name {name:?}"
+                        ));
+                    }
+                }
+                return;
+            }
             let [got, wanted] =
                 [got, wanted].map(|condition| condition["message"].as_str().unwrap_or_default());
             if let Err(why) = cause::same(got, wanted) {
                 self.failures.push(format!("{field} message: {why}"));
+            }
+        }
+    }
+
+    /// The exit code, and what the server's hooks said, which is relayed.
+    fn ending(&mut self, scenario: &Scenario, wanted: &Wanted, observed: &Observed) {
+        let failed = wanted.statuses.iter().any(|object| {
+            condition(&object.status, "Ready").is_some_and(|ready| ready["status"] == "False")
+        });
+        let code = i32::from(failed);
+        self.expect("exit code", &observed.code.to_string(), &code.to_string());
+        for action in scenario.list("setup") {
+            let message = action["message"].as_str().unwrap_or_default();
+            if action["action"] == "reject-pushes" && !observed.errors.contains(message) {
+                self.failures.push(format!(
+                    "stderr does not relay {message:?}: {}",
+                    observed.errors
+                ));
             }
         }
     }

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::objects::{is_target, key, merge, namespaces, stream};
 use crate::scenario::{Key, Scenario, list};
-use crate::stage::Stage;
 use crate::support::program::{Answer, Program};
 
 /// Statuses by object, and how the run ended.
@@ -20,13 +19,21 @@ pub trait Form {
     /// How reports name it.
     fn name(&self) -> &'static str;
     /// Puts the objects of a scenario there.
-    fn load(&mut self, scenario: &Scenario, objects: &[Value]);
+    fn load(&mut self, scenario: &Scenario, objects: &[Value]) -> Result<(), String>;
     /// Does a `patch` action, its placeholders filled in.
     fn patch(&mut self, action: &Value);
     /// One run over everything.
-    fn reconcile(&mut self, stage: &Stage) -> Result<Outcome, String>;
+    fn reconcile(&mut self) -> Result<Outcome, String>;
     /// The objects as the next run will see them.
     fn objects(&self) -> Vec<Value>;
+    /// The stored statuses.
+    fn stored(&self) -> BTreeMap<Key, Value> {
+        self.objects()
+            .iter()
+            .filter(|object| object["status"].is_object())
+            .map(|object| (key(object), object["status"].clone()))
+            .collect()
+    }
     /// Replaces the stored status of an object.
     fn store_status(&mut self, key: &Key, status: &Value);
 }
@@ -53,9 +60,10 @@ impl Form for Files {
         "files"
     }
 
-    fn load(&mut self, scenario: &Scenario, objects: &[Value]) {
+    fn load(&mut self, scenario: &Scenario, objects: &[Value]) -> Result<(), String> {
         self.namespaces = namespaces(scenario, objects);
         self.objects = objects.to_vec();
+        Ok(())
     }
 
     fn patch(&mut self, action: &Value) {
@@ -66,7 +74,7 @@ impl Form for Files {
         }
     }
 
-    fn reconcile(&mut self, _stage: &Stage) -> Result<Outcome, String> {
+    fn reconcile(&mut self) -> Result<Outcome, String> {
         let all: Vec<Value> = self
             .namespaces
             .iter()

@@ -18,6 +18,7 @@ mod forms;
 mod objects;
 mod observed;
 mod placeholders;
+mod play;
 mod rules;
 mod scenario;
 mod stage;
@@ -30,18 +31,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use compare::Deviation;
 use forms::{Files, Form};
-use rules::Wanted;
-use scenario::Scenario;
-use stage::Stage;
-
-/// What became of a scenario in one form.
-#[derive(Default)]
-struct Verdict {
-    failures: Vec<String>,
-    deviations: Vec<Deviation>,
-}
+use play::{Verdict, play};
 
 #[derive(Clone, Copy, Default)]
 struct Count {
@@ -104,7 +95,7 @@ fn names(folder: &Path, wanted: &[String]) -> Vec<String> {
 }
 
 fn report(folder: &Path, name: &str, form: &mut dyn Form, count: &mut Count) {
-    let verdict = match run(folder, form) {
+    let verdict = match play(folder, form) {
         Ok(verdict) => verdict,
         Err(why) => Verdict {
             failures: vec![why],
@@ -128,46 +119,4 @@ fn report(folder: &Path, name: &str, form: &mut dyn Form, count: &mut Count) {
     for (rule, field) in &verdict.deviations {
         println!("    deviates by rule {rule} in {field}");
     }
-}
-
-fn run(folder: &Path, form: &mut dyn Form) -> Result<Verdict, String> {
-    let scenario = Scenario::load(folder)?;
-    let mut stage = Stage::new(&scenario)?;
-    let objects = objects::documents(&stage.placeholders.fill(&scenario.objects))?;
-    form.load(&scenario, &objects);
-    let mut verdict = Verdict::default();
-    for phase in scenario.list("phases") {
-        let name = phase["name"].as_str().unwrap_or_default();
-        for action in scenario::list(&phase["do"]) {
-            if action["action"] == "patch" {
-                form.patch(&stage.placeholders.fill_value(action));
-            } else {
-                stage.act(action)?;
-            }
-        }
-        let expected = scenario.expected(phase)?;
-        let outcome = form.reconcile(&stage)?;
-        let observed = observed::observe(
-            &mut stage,
-            &scenario,
-            &expected,
-            outcome.statuses,
-            outcome.answer.stderr,
-        );
-        let wanted = Wanted::from(expected);
-        let comparison = compare::compare(&scenario, &stage, &wanted, &observed);
-        let place = |text: String| format!("phase {name}: {text}");
-        let multiple = scenario.list("phases").len() > 1;
-        let place = |text: String| if multiple { place(text) } else { text };
-        verdict
-            .failures
-            .extend(comparison.failures.into_iter().map(place));
-        verdict.deviations.extend(
-            comparison
-                .deviations
-                .into_iter()
-                .map(|(rule, field)| (rule, place(field))),
-        );
-    }
-    Ok(verdict)
 }

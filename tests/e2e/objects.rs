@@ -10,6 +10,7 @@ use crate::scenario::{Key, Scenario, entries};
 pub fn documents(text: &str) -> Result<Vec<Value>, String> {
     let mut parts = vec![String::new()];
     for line in text.lines() {
+        let line = &quoted(line);
         if line.trim_end() == "---" {
             parts.push(String::new());
         } else if let Some(part) = parts.last_mut() {
@@ -22,6 +23,21 @@ pub fn documents(text: &str) -> Result<Vec<Value>, String> {
         .filter(|part| !part.trim().is_empty())
         .map(|part| serde_saphyr::from_str(part).map_err(|error| format!("objects.yaml: {error}")))
         .collect()
+}
+
+/// A row of digits that begins with a zero and is no octal number is a text in YAML 1.1, and was one
+/// to the recorder.
+fn quoted(line: &str) -> String {
+    match line.split_once(": ") {
+        Some((key, value))
+            if value.starts_with('0')
+                && value.contains(['8', '9'])
+                && value.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            format!("{key}: \"{value}\"")
+        }
+        _ => line.to_owned(),
+    }
 }
 
 /// Kind, namespace and name of an object.

@@ -7,8 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::forms::Outcome;
 use crate::scenario::{Commit, Expected, Key, Scenario};
-use crate::stage::Stage;
+use crate::stage::{Stage, file_name};
 use crate::support::git_repository::{self, Repository};
 
 /// One phase as it came out here.
@@ -21,6 +22,8 @@ pub struct Observed {
     pub files: BTreeMap<(String, String), Change>,
     /// Standard error.
     pub errors: String,
+    /// Exit code.
+    pub code: i32,
 }
 
 /// A file that a commit changed.
@@ -41,18 +44,15 @@ pub fn observe(
     stage: &mut Stage,
     scenario: &Scenario,
     expected: &Expected,
-    statuses: BTreeMap<Key, Value>,
-    errors: String,
+    outcome: Outcome,
 ) -> Observed {
+    let Outcome { statuses, answer } = outcome;
     let made = new_commits(stage);
     bind(stage, expected, &statuses, &made);
-    let refs = stage.refs();
     let mut observed = Observed {
-        refs: refs
-            .iter()
-            .map(|(name, id)| (name.clone(), stage.placeholders.label(id)))
-            .collect(),
-        errors,
+        refs: stage.labels(),
+        errors: answer.stderr,
+        code: answer.code,
         ..Observed::default()
     };
     for commit in made {
@@ -127,9 +127,10 @@ fn bind(stage: &mut Stage, expected: &Expected, statuses: &BTreeMap<Key, Value>,
     for (number, id) in open.into_iter().enumerate() {
         match labels.get(number) {
             Some(label) => stage.placeholders.bind_commit(bare(label), id),
-            None => stage
-                .placeholders
-                .bind_commit(&format!("EXTRA:{}", &id[..7]), id),
+            None => stage.placeholders.bind_commit(
+                &format!("EXTRA:{}", number + 1 - labels.len().min(number)),
+                id,
+            ),
         }
     }
 }
@@ -176,7 +177,7 @@ fn read_commit(
         &commit.id,
     ]);
     let headers = [
-        ("repository", format!("{}.git", commit.repository)),
+        ("repository", file_name(&commit.repository)),
         ("refs", joined(&refs, '\n')),
         ("parents", joined(&show("%P"), ' ')),
         ("author", identity(&raw, "author")),

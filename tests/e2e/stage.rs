@@ -11,11 +11,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::placeholders::Placeholders;
-use crate::scenario::{Content, Scenario, entries, list};
+use crate::scenario::{Commit, Content, Scenario, entries, list};
 use crate::support::certificates;
 use crate::support::git_repository::{Repositories, Repository};
 use crate::support::git_server::{Fault, GitServer, Settings};
 use crate::support::registry_server::{RegistryContent, RegistryOptions, RegistryServer};
+
+/// Who makes the commits of the set-up.
+const SEED: &str = "Seed <seed@example.com>";
+/// A branch for commits on their way to their own references.
+const RECORDING: &str = "recording";
 
 /// Running servers and what they hold.
 pub struct Stage {
@@ -84,6 +89,7 @@ impl Stage {
             let commit = SetUpCommit {
                 branch: text(git, "branch"),
                 from: None,
+                author: SEED,
                 message: "seed\n",
                 files: &files,
             };
@@ -176,6 +182,7 @@ impl Stage {
             &SetUpCommit {
                 branch: text(action, "branch"),
                 from: from.as_deref(),
+                author: SEED,
                 message: text(action, "message"),
                 files: &files,
             },
@@ -243,6 +250,104 @@ impl Stage {
         self.known.insert(id.to_owned());
     }
 
+    /// Makes a commit that the controllers made, from its record.
+    pub fn record(
+        &mut self,
+        commit: &Commit,
+        tree: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), String> {
+        let header = |name: &str| commit.headers.get(name).cloned().unwrap_or_default();
+        let files: Vec<(String, Option<Content>)> = commit
+            .files()
+            .into_iter()
+            .map(|path| {
+                let bytes = tree
+                    .get(&path)
+                    .map(|bytes| self.placeholders.fill_bytes(bytes));
+                (path, Some(Content::File(bytes.unwrap_or_default())))
+            })
+            .collect();
+        let named = header("repository");
+        let name = self
+            .repositories
+            .iter()
+            .find(|(name, _)| file_name(name) == named)
+            .map(|(name, repository)| {
+                // Each commit begins the branch anew; the commits themselves stay.
+                let recording = format!("refs/heads/{RECORDING}");
+                repository.try_git(&["update-ref", "-d", &recording]);
+                name.clone()
+            })
+            .ok_or_else(|| format!("no repository {named}"))?;
+        let id = self.commit(
+            &name,
+            &SetUpCommit {
+                branch: RECORDING,
+                from: Some(&self.placeholders.fill(&header("parents"))),
+                author: &header("author"),
+                message: &self.placeholders.fill(&commit.message),
+                files: &files,
+            },
+        )?;
+        let label = commit.id.trim_start_matches("${").trim_end_matches('}');
+        self.placeholders.bind_commit(label, &id);
+        Ok(())
+    }
+
+    /// Puts every reference where a record has it, and removes the others.
+    pub fn set_refs(&self, recorded: &BTreeMap<String, String>) {
+        for (name, repository) in &self.repositories {
+            for (key, label) in recorded {
+                let reference = match key.split_once(' ') {
+                    Some((of, reference)) if of == file_name(name) => reference,
+                    Some(_) => continue,
+                    None => key,
+                };
+                let id = self.placeholders.fill(label);
+                repository.git(&["update-ref", reference, &id]);
+            }
+            let recording = format!("refs/heads/{RECORDING}");
+            repository.try_git(&["update-ref", "-d", &recording]);
+        }
+    }
+
+    /// A file at a label's commit, in the repository that a recorded commit names.
+    pub fn show(&self, commit: &Commit, label: &str, path: &str) -> Option<Vec<u8>> {
+        let named = commit.headers.get("repository").map(String::as_str);
+        let (_, repository) = self
+            .repositories
+            .iter()
+            .find(|(name, _)| Some(file_name(name).as_str()) == named)
+            .or(self.repositories.first())?;
+        let revision = self.placeholders.fill(label);
+        let output = repository.try_git(&["show", &format!("{revision}:{path}")]);
+        output.status.success().then_some(output.stdout)
+    }
+
+    /// Every file of a label's commit, in the first repository.
+    pub fn files(&self, label: &str) -> Vec<(String, Vec<u8>)> {
+        let Some((_, repository)) = self.repositories.first() else {
+            return Vec::new();
+        };
+        let revision = self.placeholders.fill(label);
+        let listed = repository.git(&["ls-tree", "-r", "--name-only", &revision]);
+        listed
+            .lines()
+            .map(|path| {
+                let output = repository.try_git(&["show", &format!("{revision}:{path}")]);
+                (path.to_owned(), output.stdout)
+            })
+            .collect()
+    }
+
+    /// Every reference with the label of its commit.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        self.refs()
+            .into_iter()
+            .map(|(name, id)| (name, self.placeholders.label(&id)))
+            .collect()
+    }
+
     /// Every reference of every repository, as `refs.json` names them.
     pub fn refs(&self) -> BTreeMap<String, String> {
         let mut refs = BTreeMap::new();
@@ -252,7 +357,7 @@ impl Stage {
                 let key = if self.repositories.len() == 1 {
                     reference.to_owned()
                 } else {
-                    format!("{name}.git {reference}")
+                    format!("{} {reference}", file_name(name))
                 };
                 refs.insert(key, id.to_owned());
             }
@@ -266,6 +371,7 @@ struct SetUpCommit<'c> {
     branch: &'c str,
     /// Where a new branch starts; absent continues the branch.
     from: Option<&'c str>,
+    author: &'c str,
     message: &'c str,
     /// `None` deletes.
     files: &'c [(String, Option<Content>)],
@@ -278,7 +384,7 @@ impl SetUpCommit<'_> {
         let date = 1_704_067_200 + 60 * count;
         let mut stream = format!("commit refs/heads/{}\n", self.branch);
         for role in ["author", "committer"] {
-            let _ = writeln!(stream, "{role} Seed <seed@example.com> {date} +0000");
+            let _ = writeln!(stream, "{role} {} {date} +0000", self.author);
         }
         let _ = write!(
             stream,
@@ -303,6 +409,11 @@ impl SetUpCommit<'_> {
         }
         stream
     }
+}
+
+/// The last part of a repository's path, which is how records name it.
+pub fn file_name(name: &str) -> String {
+    format!("{}.git", name.rsplit('/').next().unwrap_or(name))
 }
 
 fn text<'v>(value: &'v Value, field: &str) -> &'v str {

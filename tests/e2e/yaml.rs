@@ -44,7 +44,6 @@ pub struct Edit {
 
 /// The scalars that differ, in order.
 pub fn edits(before: &[u8], after: &[u8]) -> Result<Vec<Edit>, String> {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|e| e.to_string());
     let (before, after) = (text(before)?, text(after)?);
     let (old, new) = (scalars(&before)?, scalars(&after)?);
     if old.len() != new.len() {
@@ -54,58 +53,93 @@ pub fn edits(before: &[u8], after: &[u8]) -> Result<Vec<Edit>, String> {
             new.len()
         ));
     }
+    let changed = old.iter().zip(&new).enumerate();
+    Ok(changed
+        .filter(|(_, (from, to))| from.value != to.value)
+        .map(|(at, (from, to))| {
+            let old_text = &before[from.range.clone()];
+            let new_text = &after[to.range.clone()];
+            Edit {
+                before: from.clone(),
+                value: to.value.clone(),
+                spelling: spelling(old_text, from, new_text, &to.value),
+                comment: comment(&before, from),
+                key: key(&old, at),
+            }
+        })
+        .collect())
+}
+
+/// The marked scalars that `value` changes, in order.
+pub fn marked(before: &[u8], value: &mut dyn FnMut(&str) -> Option<String>) -> Vec<Edit> {
+    let Ok(before) = text(before) else {
+        return Vec::new();
+    };
+    let scalars = scalars(&before).unwrap_or_default();
     let mut found = Vec::new();
-    for (at, (from, to)) in old.iter().zip(&new).enumerate() {
-        if from.value == to.value {
-            continue;
+    for (at, scalar) in scalars.iter().enumerate() {
+        let comment = comment(&before, scalar);
+        // The marker belongs to the last scalar of its line.
+        let last = scalars
+            .get(at + 1)
+            .is_none_or(|next| before[scalar.range.end..next.range.start].contains('\n'));
+        let wanted = setter(&comment).filter(|_| last).and_then(&mut *value);
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != scalar.value) {
+            let old = &before[scalar.range.clone()];
+            found.push(Edit {
+                before: scalar.clone(),
+                spelling: spelling(old, scalar, &wanted, &wanted),
+                value: wanted,
+                comment,
+                key: key(&scalars, at),
+            });
         }
-        let line_end = |start: usize| {
-            before[start..]
-                .find('\n')
-                .map_or(before.len(), |length| start + length)
-        };
-        let line_start = before[..from.range.start]
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1);
-        // A marker may stand on the line above an item.
-        let above = before[..line_start.saturating_sub(1)]
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1);
-        let own = &before[from.range.end..line_end(from.range.end)];
-        let comment = if own.contains('#') {
-            own
-        } else {
-            &before[above..line_start]
-        };
-        found.push(Edit {
-            before: from.clone(),
-            value: to.value.clone(),
-            spelling: spelling(
-                &before[from.range.clone()],
-                from,
-                &after[to.range.clone()],
-                to,
-            ),
-            comment: comment.to_owned(),
-            key: at
-                .checked_sub(1)
-                .map_or_else(String::new, |at| old[at].value.clone()),
-        });
     }
-    Ok(found)
+    found
+}
+
+/// The policy, and perhaps the part, that a comment's marker names.
+pub fn setter(comment: &str) -> Option<&str> {
+    let (_, rest) = comment.split_once("\"$imagepolicy\"")?;
+    rest.split('"').nth(1)
+}
+
+fn text(bytes: &[u8]) -> Result<String, String> {
+    String::from_utf8(bytes.to_vec()).map_err(|error| error.to_string())
+}
+
+/// The comment behind a scalar, else the line above it, where an item's marker may stand.
+fn comment(text: &str, scalar: &Scalar) -> String {
+    let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = scalar.range.end;
+    let own = text[end..].lines().next().unwrap_or_default();
+    if own.contains('#') {
+        return own.to_owned();
+    }
+    let start = line_start(scalar.range.start);
+    let above = &text[line_start(start.saturating_sub(1))..start];
+    let alone = above.trim_start().starts_with('#');
+    if alone {
+        above.to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// The scalar before, which is the key of a value.
+fn key(scalars: &[Scalar], at: usize) -> String {
+    at.checked_sub(1)
+        .map_or_else(String::new, |at| scalars[at].value.clone())
 }
 
 /// Quotes stay; a plain scalar is written as the controllers wrote it.
-fn spelling(old: &str, from: &Scalar, new: &str, to: &Scalar) -> String {
+fn spelling(old: &str, from: &Scalar, new: &str, value: &str) -> String {
     if from.plain {
         return new.to_owned();
     }
     match old.chars().next() {
-        Some('\'') => format!("'{}'", to.value.replace('\'', "''")),
-        Some('"') => format!(
-            "\"{}\"",
-            to.value.replace('\\', "\\\\").replace('"', "\\\"")
-        ),
+        Some('\'') => format!("'{}'", value.replace('\'', "''")),
+        Some('"') => format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")),
         _ => new.to_owned(),
     }
 }

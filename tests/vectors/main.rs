@@ -12,8 +12,12 @@
     reason = "a report is printed"
 )]
 
+mod command_line;
+#[path = "../support/kube/mod.rs"]
+mod kube;
 mod policy;
 mod setters;
+mod template;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -64,17 +68,30 @@ impl<'v> Case<'v> {
 /// An area: a folder of vectors and how to run its cases. `None` for a file it does not know.
 struct Area {
     name: &'static str,
+    /// Whether a file of the folder belongs to this project.
+    is_run: fn(&str) -> bool,
     run: fn(&Case<'_>) -> Option<Verdict>,
 }
 
 const AREAS: &[Area] = &[
     Area {
+        name: "cli",
+        is_run: command_line::is_run,
+        run: command_line::run,
+    },
+    Area {
         name: "policy",
+        is_run: |_| true,
         run: policy::run,
     },
     Area {
         name: "setters",
+        is_run: |_| true,
         run: setters::run,
+    },
+    Area {
+        name: "template",
+        run: template::run,
     },
 ];
 
@@ -256,7 +273,7 @@ impl Report {
                 .expect("a name")
                 .to_string_lossy()
                 .into_owned();
-            if wants(wanted, name, Some(&file)) {
+            if (area.is_run)(&file) && wants(wanted, name, Some(&file)) {
                 self.file(area, &file, &path);
             }
         }

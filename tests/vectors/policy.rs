@@ -272,10 +272,29 @@ fn policy(case: &Case<'_>) -> Result<(), String> {
         wanted.sort();
         expect("tied", &tied, &wanted)?;
     }
-    let winner = selection
-        .verdicts(&rules)
-        .into_iter()
-        .filter(|(_, v)| v.code() == "selected")
-        .count();
-    expect("selected verdicts", &(winner > 0), &got.is_ok())
+    let unsorted: Vec<&str> = stored.iter().rev().map(String::as_str).collect();
+    let again = rules.select_unsorted(&unsorted);
+    expect("tag in another order", &again.tag(), &selection.tag())?;
+    expect("error in another order", &again.error(), &selection.error())?;
+    let explanation = selection.explain(&rules, &stored);
+    if case.has("collisions") {
+        let got: Value = explanation
+            .collisions()
+            .into_iter()
+            .map(|(item, tags)| serde_json::json!({"item": item, "tags": tags}))
+            .collect();
+        expect("collisions", &got, &case.value["collisions"])?;
+    }
+    let winners: Vec<&str> = explanation
+        .rows()
+        .filter(|row| row.verdict.code() == "selected")
+        .map(|row| row.tag)
+        .collect();
+    let wanted: Vec<&str> = selection.tag().into_iter().collect();
+    expect("selected verdicts", &winners, &wanted)?;
+    expect(
+        "a row for each tag",
+        &explanation.rows().count(),
+        &stored.len(),
+    )
 }

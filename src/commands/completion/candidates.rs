@@ -58,16 +58,9 @@ pub(super) fn find(
     let answer = if let Some(argument) = divided.waiting {
         of_value(argument, &divided, &current, source)
     } else if let (false, Some((flag, value))) = (ended, split_flag(&current)) {
-        let argument = divide(tree, &[flag.into()]).words.pop();
-        let found = divided
-            .command
-            .get_arguments()
-            .chain(tree.get_arguments())
-            .find(|argument| argument.get_long() == flag.strip_prefix("--"));
-        match (found, argument) {
-            (Some(argument), _) | (None, Some(Word::Flag(Some(argument)))) => {
-                of_value(argument, &divided, value, source)
-            }
+        words.push(flag.into());
+        match divide(tree, &words).words.pop() {
+            Some(Word::Flag(Some(argument))) => of_value(argument, &divided, value, source),
             _ => none(),
         }
     } else if !ended && current.starts_with('-') {
@@ -286,7 +279,10 @@ fn of_position(
         "diff" => unnamed(source().names(Kind::ImageUpdateAutomation)),
         // `explain` and `tags` take a policy before anything else; an automation is the rarer case.
         "explain" | "tags" if plain.is_empty() => unnamed(source().names(Kind::ImagePolicy)),
-        _ if plain.is_empty() && divided.command.has_subcommands() => verbs(divided.command),
+        _ if divided.command.has_subcommands() => match plain.as_slice() {
+            [] => verbs(divided.command),
+            _ => none(),
+        },
         _ => of_engine(tree, words, current, false),
     }
 }

@@ -70,6 +70,17 @@ pub fn run(args: &CompletionArgs, context: &Context) -> Result<Outcome, CommandE
     Ok(Outcome::Done)
 }
 
+/// The four scripts for a program of this name, each with its customary file name.
+pub fn scripts(name: &str) -> [(String, String); 4] {
+    [
+        (format!("{name}.bash"), CompletionShell::Bash),
+        (format!("_{name}"), CompletionShell::Zsh),
+        (format!("{name}.fish"), CompletionShell::Fish),
+        (format!("{name}.ps1"), CompletionShell::Powershell),
+    ]
+    .map(|(file, shell)| (file, script::script(shell, name)))
+}
+
 /// The file name that the program was called by, without `.exe`.
 fn called_as(environment: &Environment) -> Option<&str> {
     environment

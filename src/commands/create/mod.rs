@@ -21,7 +21,7 @@ use crate::error::CommandError;
 use crate::exit::Outcome;
 use crate::yaml;
 
-/// Declare an image repository, image policy or image update automation
+/// Declare an image repository, policy or update automation
 ///
 /// Checks the input and prints the object as YAML with --export, or declares its whole spec in the
 /// cluster. Spec fields that no flag names are removed from an object that exists.

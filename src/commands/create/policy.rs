@@ -1,8 +1,11 @@
 //! `create policy`.
 
-use clap::Args;
-use serde_json::json;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::{reconcile, tags};
 use super::{Common, Declaration, checks};
 use crate::api::{
     FilterTags, ImagePolicyChoice, ImagePolicySpec, ImageRepositoryRef, Kind, OrderChoice,
@@ -11,21 +14,27 @@ use crate::api::{
 use crate::context::Context;
 use crate::duration::GoDuration;
 use crate::error::CommandError;
-use crate::flags::go_duration;
+use crate::flags::{ObjectFlags, go_duration};
+use crate::key::NamespacedName;
+use crate::ops::TagsSubject;
 use crate::pattern::{self, Pattern};
 use crate::semver::Constraint;
 
 /// Declare an image policy: how to choose one tag
 ///
 /// Exactly one of --select-semver, --select-alpha and --select-numeric chooses among the tags of the
-/// repository, or among what --filter-regex and --filter-extract make of them.
+/// repository, or among what --filter-regex and --filter-extract make of them. What the controller
+/// would refuse is refused here.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # The newest release from 5.0.0 on
   kubectl imageupdate create policy podinfo --image-ref=podinfo --select-semver='>=5.0.0' --export
 
   # The newest build of a branch, by the time inside the tag
-  kubectl imageupdate create policy app --image-ref=app --filter-regex='^main-[a-f0-9]+-(?P<ts>[0-9]+)' --filter-extract='$ts' --select-numeric=asc --export")]
+  kubectl imageupdate create policy app --image-ref=app --filter-regex='^main-[a-f0-9]+-(?P<ts>[0-9]+)' --filter-extract='$ts' --select-numeric=asc --export
+
+Exit codes:
+  0 done, 1 failed, 2 usage error")]
 pub(super) struct PolicyArgs {
     #[command(flatten)]
     common: Common,
@@ -62,6 +71,10 @@ pub(super) struct PolicyArgs {
     #[arg(long, value_name = "POLICY")]
     reflect_digest: Option<String>,
 
+    /// Say what the policy would select among the tags in this file, or on standard input ('-')
+    #[arg(long, value_name = "FILE")]
+    tags_from: Option<PathBuf>,
+
     /// Time between looks at the digest, with --reflect-digest=Always; a Go duration
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = go_duration, allow_hyphen_values = true, hide_default_value = true)]
     interval: GoDuration,
@@ -87,7 +100,13 @@ impl PolicyArgs {
             interval: self.interval()?,
             suspend: self.common.suspend,
         };
-        self.common.object(Kind::ImagePolicy, json!(spec), context)
+        let declaration = self
+            .common
+            .object(Kind::ImagePolicy, json!(spec), context)?;
+        if let Some(path) = &self.tags_from {
+            preview(path, &declaration.object, &spec, context)?;
+        }
+        Ok(declaration)
     }
 
     fn choice(&self) -> Result<ImagePolicyChoice, CommandError> {
@@ -186,4 +205,56 @@ impl PolicyArgs {
             (interval, true) => checks::interval("--interval", interval).map(Some),
         }
     }
+}
+
+/// How many tags behind the chosen one are named.
+const RUNNERS_UP: usize = 3;
+
+/// Says on standard error what the policy would select.
+fn preview(
+    path: &Path,
+    object: &Value,
+    spec: &ImagePolicySpec,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
+    let key = NamespacedName::new(
+        text("/metadata/namespace").unwrap_or_default(),
+        text("/metadata/name").unwrap_or_default(),
+    );
+    let file = tags::tag_file(path, &ObjectFlags::default(), context)?;
+    let list = file.tags();
+    let count = list.len();
+    let subject = TagsSubject::of_spec(&key, spec);
+    let report = subject.judge(list);
+    let ui = context.ui();
+    match (report.selected(), &report.rules) {
+        (Some(tag), Some(rules)) => {
+            let best = rules.best();
+            let mut sentence = format!("of {count} tags the policy would select {tag}, {best}");
+            let mut next = Vec::new();
+            report.each_row(&mut |row| {
+                if row.verdict.code() == "candidate" && next.len() < RUNNERS_UP {
+                    next.push(row.tag.to_owned());
+                }
+            });
+            if !next.is_empty() {
+                sentence.push_str(&format!("; next would be {}", next.join(", ")));
+            }
+            ui.status(&sentence);
+        }
+        _ => {
+            if let Some(failure) = &report.failure {
+                ui.warn(&format!(
+                    "of {count} tags the policy would select none: {}",
+                    failure.message
+                ));
+                failure.hint.iter().for_each(|hint| ui.hint(hint));
+            }
+        }
+    }
+    for note in &report.notes {
+        reconcile::show_note(context, note);
+    }
+    Ok(())
 }

@@ -22,7 +22,10 @@ use crate::policy::Exclusion;
   kubectl imageupdate create repository podinfo --image=ghcr.io/stefanprodan/podinfo --interval=5m --export
 
   # Use a pull secret, and keep nightly tags out
-  kubectl imageupdate create repository app --image=ghcr.io/org/app --secret-ref=regcred --exclusion-list='-nightly$' --export")]
+  kubectl imageupdate create repository app --image=ghcr.io/org/app --secret-ref=regcred --exclusion-list='-nightly$' --export
+
+Exit codes:
+  0 done, 1 failed, 2 usage error")]
 pub(super) struct RepositoryArgs {
     #[command(flatten)]
     common: Common,
@@ -35,7 +38,7 @@ pub(super) struct RepositoryArgs {
     #[arg(long, value_name = "DURATION", default_value = "1m0s", value_parser = go_duration, allow_hyphen_values = true)]
     interval: GoDuration,
 
-    /// Limit for one scan, below one hour; the interval when 0
+    /// Limit for one scan, a Go duration below one hour; by default, and when 0, the interval
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = go_duration, allow_hyphen_values = true)]
     scan_timeout: GoDuration,
 

@@ -18,14 +18,17 @@ use crate::selector::Selector;
 /// Declare an image update automation: where to write chosen tags
 ///
 /// Markers below --git-repo-path of the checked out revision are updated, committed with the given
-/// author and pushed.
+/// author and pushed. The template, the range and the refspec are tried before anything is declared.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # Update markers below a folder of branch main
   kubectl imageupdate create update flux-system --git-repo-ref=flux-system --git-repo-path=./clusters/my-cluster --checkout-branch=main --author-name=fluxcdbot --author-email=fluxcdbot@users.noreply.github.com --export
 
   # Push to another branch, with a message of your own
-  kubectl imageupdate create update flux-system --git-repo-ref=flux-system --checkout-branch=main --push-branch=image-updates --author-name=bot --author-email=bot@example.com --commit-template='{{range .Changed.Changes}}{{println .NewValue}}{{end}}' --export")]
+  kubectl imageupdate create update flux-system --git-repo-ref=flux-system --checkout-branch=main --push-branch=image-updates --author-name=bot --author-email=bot@example.com --commit-template='{{range .Changed.Changes}}{{println .NewValue}}{{end}}' --export
+
+Exit codes:
+  0 done, 1 failed, 2 usage error")]
 pub(super) struct UpdateArgs {
     #[command(flatten)]
     common: Common,
@@ -198,9 +201,14 @@ impl UpdateArgs {
             refspec: checks::text(self.push_refspec.as_ref()),
             options: checks::pairs("--push-option", &self.push_option)?,
         };
-        let branch = push.branch.as_ref().or(reference.branch.as_ref());
-        if let (Some(refspec), Some(branch)) = (&push.refspec, branch)
-            && let Some(problem) = ops::refspec_problem(refspec, branch)
+        let branches: Vec<String> = [&push.branch, &reference.branch]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        if let Some(refspec) = &push.refspec
+            && !branches.is_empty()
+            && let Some(problem) = ops::refspec_problem(refspec, &branches)
         {
             return Err(CommandError::failed(format!("--push-refspec: {problem}")));
         }

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use thiserror::Error;
 
-use crate::api::Kind;
-use crate::output::{Format, JsonPath, Table, human_duration, local_time};
+use super::object_table::ObjectTable;
+use crate::api::{ApiError, Kind, Summary};
+use crate::output::{Format, JsonPath, Table};
 use crate::yaml;
 
 /// How a list is shown.
@@ -31,55 +33,185 @@ pub struct ListOptions {
     pub now: Timestamp,
 }
 
-/// Objects of one kind, statuses included.
-#[derive(Clone, Debug, PartialEq)]
+/// Objects of one kind on their way to an answer, held only as far as the format needs them.
+#[derive(Clone, Debug)]
 pub struct Listing {
-    /// The kind.
-    pub kind: Kind,
-    /// The objects.
-    pub objects: Vec<Value>,
+    kind: Kind,
+    content: Content,
 }
 
-/// The text of a list.
-pub fn render_list(mut listings: Vec<Listing>, options: &ListOptions) -> String {
+#[derive(Clone, Debug)]
+enum Content {
+    Table(ObjectTable),
+    Names(String),
+    Objects(Vec<Value>),
+}
+
+impl Listing {
+    /// A listing without objects.
+    pub fn new(kind: Kind, options: &ListOptions) -> Self {
+        let content = match &options.format {
+            // Sorting looks at fields that no column shows.
+            _ if options.sort_by.is_some() => Content::Objects(Vec::new()),
+            Format::Human | Format::Wide => Content::Table(ObjectTable::new(kind, options)),
+            Format::Name => Content::Names(String::new()),
+            _ => Content::Objects(Vec::new()),
+        };
+        Self { kind, content }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether there is no object.
+    pub fn is_empty(&self) -> bool {
+        match &self.content {
+            Content::Table(table) => table.is_empty(),
+            Content::Names(names) => names.is_empty(),
+            Content::Objects(objects) => objects.is_empty(),
+        }
+    }
+
+    /// Takes the JSON text of an object, statuses included.
+    pub fn take_text(&mut self, text: &[u8], options: &ListOptions) -> Result<(), ListingError> {
+        match &mut self.content {
+            Content::Objects(objects) => {
+                let object = serde_json::from_slice(text)
+                    .map_err(|source| ListingError::Json(self.kind.name(), source))?;
+                objects.push(object);
+            }
+            _ => self.take_summary(&Summary::from_text(self.kind, text)?, options),
+        }
+        Ok(())
+    }
+
+    /// Takes an object.
+    pub fn take(&mut self, object: Value, options: &ListOptions) -> Result<(), ListingError> {
+        match &mut self.content {
+            Content::Objects(objects) => objects.push(object),
+            _ => self.take_summary(&Summary::from_value(self.kind, &object)?, options),
+        }
+        Ok(())
+    }
+
+    fn take_summary(&mut self, summary: &Summary<'_>, options: &ListOptions) {
+        match &mut self.content {
+            Content::Table(table) => table.push(summary, options),
+            Content::Names(names) => {
+                *names += &name_line(self.kind, summary.metadata.name.as_str());
+            }
+            Content::Objects(_) => {}
+        }
+    }
+
+    /// An empty listing whose table stands below this one's when it is printed later.
+    #[must_use]
+    pub fn continued(&self) -> Self {
+        let content = match &self.content {
+            Content::Table(table) => Content::Table(table.continued()),
+            Content::Names(_) => Content::Names(String::new()),
+            Content::Objects(_) => Content::Objects(Vec::new()),
+        };
+        Self {
+            kind: self.kind,
+            content,
+        }
+    }
+}
+
+/// Why an object cannot be shown.
+#[derive(Debug, Error)]
+pub enum ListingError {
+    /// It has another shape than its kind.
+    #[error(transparent)]
+    Shape(#[from] ApiError),
+    /// It is no JSON.
+    #[error("an object of kind {0} cannot be read")]
+    Json(&'static str, #[source] serde_json::Error),
+}
+
+fn name_line(kind: Kind, name: &str) -> String {
+    format!("{}.{}/{name}\n", kind.singular(), kind.group())
+}
+
+/// Hands over the text of a list in pieces.
+pub fn render_list(
+    listings: Vec<Listing>,
+    options: &ListOptions,
+    sink: &mut dyn FnMut(&str),
+) -> Result<(), ListingError> {
+    let mut listings = listings;
     if let Some(path) = &options.sort_by {
         for listing in &mut listings {
-            sort(&mut listing.objects, path);
+            listing.sort(path, options)?;
         }
     }
     match &options.format {
-        Format::Human => tables(&listings, options, false),
-        Format::Wide => tables(&listings, options, true),
-        Format::Name => {
-            let mut text = String::new();
+        Format::Human | Format::Wide => {
+            let mut is_first = true;
             for listing in &listings {
-                for object in &listing.objects {
-                    text.push_str(&format!(
-                        "{}.{}/{}\n",
-                        listing.kind.singular(),
-                        listing.kind.group(),
-                        field(object, "/metadata/name")
-                    ));
+                if let Content::Table(table) = &listing.content
+                    && !table.is_empty()
+                {
+                    if !is_first {
+                        sink("\n");
+                    }
+                    is_first = false;
+                    table.render_to(options.headers, sink);
                 }
             }
-            text
+        }
+        Format::Name => {
+            for listing in &listings {
+                if let Content::Names(names) = &listing.content {
+                    sink(names);
+                }
+            }
         }
         Format::Json => {
-            let value = document(&listings, options);
-            serde_json::to_string_pretty(&value)
-                .map(|text| text + "\n")
-                .unwrap_or_default()
+            let text = serde_json::to_string_pretty(&document(listings, options));
+            sink(&text.map(|text| text + "\n").unwrap_or_default());
         }
-        Format::Yaml => yaml::print(&document(&listings, options)),
-        Format::JsonPath(path) => path.render(&document(&listings, options)),
+        Format::Yaml => sink(&yaml::print(&document(listings, options))),
+        Format::JsonPath(path) => sink(&path.render(&document(listings, options))),
         Format::CustomColumns(columns) => {
             let mut table = Table::new(columns.iter().map(|(header, _)| header.as_str()));
-            for object in listings.iter().flat_map(|listing| &listing.objects) {
+            for object in objects(&listings) {
                 table.row(columns.iter().map(|(_, path)| custom_cell(path, object)));
             }
-            table.render(options.headers)
+            table.render_to(options.headers, sink);
         }
     }
+    Ok(())
+}
+
+impl Listing {
+    /// Sorts whole objects, and takes from them what the format shows.
+    fn sort(&mut self, path: &JsonPath, options: &ListOptions) -> Result<(), ListingError> {
+        let Content::Objects(objects) = &mut self.content else {
+            return Ok(());
+        };
+        sort(objects, path);
+        let unsorted = ListOptions {
+            sort_by: None,
+            ..options.clone()
+        };
+        let mut sorted = Self::new(self.kind, &unsorted);
+        for object in std::mem::take(objects) {
+            sorted.take(object, &unsorted)?;
+        }
+        *self = sorted;
+        Ok(())
+    }
+}
+
+fn objects(listings: &[Listing]) -> impl Iterator<Item = &Value> {
+    listings.iter().flat_map(|listing| match &listing.content {
+        Content::Objects(objects) => objects.as_slice(),
+        _ => &[],
+    })
 }
 
 /// kubectl prints `<none>` for a custom column without value, and commas between several.
@@ -121,11 +253,13 @@ fn plain(value: &Value) -> String {
 }
 
 /// The object itself, or a `List`.
-fn document(listings: &[Listing], options: &ListOptions) -> Value {
-    let mut objects: Vec<Value> = listings
-        .iter()
-        .flat_map(|listing| listing.objects.iter().cloned())
-        .collect();
+fn document(listings: Vec<Listing>, options: &ListOptions) -> Value {
+    let mut objects: Vec<Value> = Vec::new();
+    for listing in listings {
+        if let Content::Objects(more) = listing.content {
+            objects.extend(more);
+        }
+    }
     if !options.managed_fields {
         for object in &mut objects {
             if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -142,136 +276,6 @@ fn document(listings: &[Listing], options: &ListOptions) -> Value {
         "kind": "List",
         "metadata": {"resourceVersion": ""},
     })
-}
-
-fn tables(listings: &[Listing], options: &ListOptions, wide: bool) -> String {
-    let texts: Vec<String> = listings
-        .iter()
-        .filter(|listing| !listing.objects.is_empty())
-        .map(|listing| table(listing, options, wide).render(options.headers))
-        .collect();
-    texts.join("\n")
-}
-
-fn table(listing: &Listing, options: &ListOptions, wide: bool) -> Table {
-    let mut headers = Vec::new();
-    if options.all_namespaces {
-        headers.push("NAMESPACE");
-    }
-    headers.extend(match listing.kind {
-        Kind::ImageRepository => vec!["NAME", "LAST-SCAN", "SUSPENDED", "READY", "MESSAGE"],
-        Kind::ImageUpdateAutomation => vec!["NAME", "LAST-RUN", "SUSPENDED", "READY", "MESSAGE"],
-        _ => vec!["NAME", "IMAGE", "TAG", "READY", "MESSAGE"],
-    });
-    if wide {
-        headers.extend(match listing.kind {
-            Kind::ImageRepository => vec!["IMAGE", "TAGS"],
-            Kind::ImageUpdateAutomation => vec!["LAST-COMMIT", "REVISION"],
-            _ => vec!["DIGEST", "PREVIOUS", "SUSPENDED"],
-        });
-        headers.push("AGE");
-    }
-    let mut table = Table::new(headers);
-    for object in &listing.objects {
-        table.row(row(listing.kind, object, options, wide));
-    }
-    table
-}
-
-fn row(kind: Kind, object: &Value, options: &ListOptions, wide: bool) -> Vec<String> {
-    let mut cells = Vec::new();
-    if options.all_namespaces {
-        cells.push(field(object, "/metadata/namespace"));
-    }
-    let name = field(object, "/metadata/name");
-    cells.push(if options.kind_prefix {
-        format!("{}/{name}", kind.singular())
-    } else {
-        name
-    });
-    let (ready, message) = ready(object);
-    let suspended = title(object.pointer("/spec/suspend") == Some(&Value::Bool(true)));
-    let time = |pointer: &str| local_time(&field(object, pointer), &options.zone);
-    match kind {
-        Kind::ImageRepository => {
-            cells.push(time("/status/lastScanResult/scanTime"));
-            cells.push(suspended.clone());
-        }
-        Kind::ImageUpdateAutomation => {
-            cells.push(time("/status/lastAutomationRunTime"));
-            cells.push(suspended.clone());
-        }
-        _ => {
-            cells.push(field(object, "/status/latestRef/name"));
-            cells.push(field(object, "/status/latestRef/tag"));
-        }
-    }
-    cells.push(ready);
-    cells.push(message);
-    if wide {
-        match kind {
-            Kind::ImageRepository => {
-                cells.push(field(object, "/spec/image"));
-                cells.push(field(object, "/status/lastScanResult/tagCount"));
-            }
-            Kind::ImageUpdateAutomation => {
-                let commit = field(object, "/status/lastPushCommit");
-                cells.push(commit.chars().take(7).collect());
-                cells.push(field(object, "/status/observedSourceRevision"));
-            }
-            _ => {
-                cells.push(field(object, "/status/latestRef/digest"));
-                cells.push(field(object, "/status/observedPreviousRef/tag"));
-                cells.push(suspended);
-            }
-        }
-        cells.push(age(object, options.now));
-        // kubectl marks what is missing; the narrow table keeps flux's empty cells.
-        for cell in &mut cells {
-            if cell.is_empty() {
-                "<none>".clone_into(cell);
-            }
-        }
-    }
-    cells
-}
-
-fn age(object: &Value, now: Timestamp) -> String {
-    match field(object, "/metadata/creationTimestamp").parse::<Timestamp>() {
-        Ok(created) => human_duration(created, now),
-        Err(_) => "<unknown>".to_owned(),
-    }
-}
-
-/// Status and message of the Ready condition; flux's words when there is none.
-fn ready(object: &Value) -> (String, String) {
-    let conditions = object
-        .pointer("/status/conditions")
-        .and_then(Value::as_array);
-    let ready = conditions.and_then(|conditions| {
-        conditions
-            .iter()
-            .find(|condition| condition["type"] == "Ready")
-    });
-    match ready {
-        Some(ready) => (field(ready, "/status"), field(ready, "/message")),
-        None => ("False".to_owned(), "waiting to be reconciled".to_owned()),
-    }
-}
-
-fn field(object: &Value, pointer: &str) -> String {
-    match object.pointer(pointer) {
-        None | Some(Value::Null) => String::new(),
-        Some(value) => plain(value),
-    }
-}
-
-fn title(value: bool) -> String {
-    if value {
-        "True".to_owned()
-    } else {
-        "False".to_owned()
-    }
 }
 
 #[cfg(test)]
@@ -292,22 +296,31 @@ mod tests {
         }
     }
 
-    fn policies() -> Vec<Listing> {
-        vec![Listing {
-            kind: Kind::ImagePolicy,
-            objects: vec![
-                json!({"metadata": {"name": "b", "namespace": "n", "managedFields": []},
+    fn shown(options: &ListOptions) -> String {
+        let mut listing = Listing::new(Kind::ImagePolicy, options);
+        for object in policies() {
+            listing
+                .take_text(object.to_string().as_bytes(), options)
+                .unwrap();
+        }
+        let mut text = String::new();
+        render_list(vec![listing], options, &mut |piece| text.push_str(piece)).unwrap();
+        text
+    }
+
+    fn policies() -> Vec<Value> {
+        vec![
+            json!({"metadata": {"name": "b", "namespace": "n", "managedFields": []},
                     "status": {"latestRef": {"name": "ghcr.io/a/b", "tag": "1.0.0"},
                         "conditions": [{"type": "Ready", "status": "True", "message": "ok\nmore"}]}}),
-                json!({"metadata": {"name": "a", "namespace": "n"}}),
-            ],
-        }]
+            json!({"metadata": {"name": "a", "namespace": "n"}}),
+        ]
     }
 
     #[test]
     fn policies_show_fluxs_columns() {
         assert_eq!(
-            render_list(policies(), &options(Format::Human)),
+            shown(&options(Format::Human)),
             "NAME   IMAGE         TAG     READY   MESSAGE\n\
              b      ghcr.io/a/b   1.0.0   True    ok...\n\
              a                            False   waiting to be reconciled\n"
@@ -319,11 +332,11 @@ mod tests {
         let mut options = options(Format::Name);
         options.sort_by = Some(JsonPath::parse_relaxed("metadata.name").unwrap());
         assert_eq!(
-            render_list(policies(), &options),
+            shown(&options),
             "imagepolicy.image.toolkit.fluxcd.io/a\nimagepolicy.image.toolkit.fluxcd.io/b\n"
         );
         options.format = Format::Json;
-        let list: Value = serde_json::from_str(&render_list(policies(), &options)).unwrap();
+        let list: Value = serde_json::from_str(&shown(&options)).unwrap();
         assert_eq!(list["kind"], "List");
         assert_eq!(list["items"][1]["metadata"].get("managedFields"), None);
     }
@@ -335,7 +348,7 @@ mod tests {
             &[],
         );
         assert_eq!(
-            render_list(policies(), &options(format.unwrap())),
+            shown(&options(format.unwrap())),
             "N     T\nb     1.0.0\na     <none>\n"
         );
     }

@@ -1,0 +1,114 @@
+//! D7: refspecs that delete, force or match nothing are refused before any push. D16: a repository
+//! without a commit is an error that is reported.
+
+use serde_json::Value;
+
+use super::{Ending, Facts, Wanted};
+use crate::compare::condition;
+use crate::objects::key;
+use crate::scenario::Key;
+
+pub fn apply(wanted: &mut Wanted, facts: &Facts<'_>) {
+    for key in wanted.keys("ImageUpdateAutomation") {
+        let object = facts.object(&key);
+        if object["spec"]["suspend"] == true {
+            continue;
+        }
+        let branch = push_branch(facts, object);
+        if let Some(refspec) = object["spec"]["git"]["push"]["refspec"].as_str()
+            && is_refused(refspec, &branch)
+        {
+            refuse(wanted, facts, &key, refspec, &branch);
+        }
+        let ready = condition(wanted.status(&key), "Ready");
+        if ready.is_some_and(|ready| ready["status"] == "Unknown") {
+            let names = ["failed to checkout source", "no commit"];
+            let reason = "GitOperationFailed";
+            wanted.end(
+                "D16",
+                &key,
+                &Ending::Failed {
+                    reason,
+                    names: &names,
+                },
+            );
+        }
+    }
+}
+
+/// The branch that an automation pushes.
+pub fn push_branch(facts: &Facts<'_>, object: &Value) -> String {
+    let git = &object["spec"]["git"];
+    let source = &object["spec"]["sourceRef"];
+    let namespace = source["namespace"]
+        .as_str()
+        .or(object["metadata"]["namespace"].as_str());
+    let repository = facts.objects.iter().find(|candidate| {
+        let (kind, of, name) = key(candidate);
+        kind == "GitRepository" && Some(of.as_str()) == namespace && source["name"] == name.as_str()
+    });
+    let reference = match git["checkout"]["ref"].is_object() {
+        true => &git["checkout"]["ref"],
+        false => repository.map_or(&Value::Null, |object| &object["spec"]["ref"]),
+    };
+    git["push"]["branch"]
+        .as_str()
+        .or(reference["branch"].as_str())
+        .unwrap_or("master")
+        .to_owned()
+}
+
+fn is_refused(refspec: &str, branch: &str) -> bool {
+    let Some((from, to)) = refspec.split_once(':') else {
+        return true;
+    };
+    let pushed = format!("refs/heads/{branch}");
+    let matches = match from.split_once('*') {
+        Some((head, tail)) => pushed.starts_with(head) && pushed.ends_with(tail),
+        None => from == pushed,
+    };
+    !matches || to.is_empty()
+}
+
+fn refuse(wanted: &mut Wanted, facts: &Facts<'_>, key: &Key, refspec: &str, branch: &str) {
+    let reference = format!("refs/heads/{branch}");
+    let others: Vec<Value> = wanted
+        .keys("ImageUpdateAutomation")
+        .iter()
+        .filter(|other| *other != key)
+        .map(|other| wanted.status(other)["lastPushCommit"].clone())
+        .collect();
+    let own: Vec<String> = wanted
+        .commits
+        .iter()
+        .filter(|commit| !others.iter().any(|other| *other == commit.id.as_str()))
+        .filter(|commit| {
+            let refs = commit.headers.get("refs").map(String::as_str);
+            refs.unwrap_or_default()
+                .split(", ")
+                .any(|name| name == reference)
+        })
+        .map(|commit| commit.id.clone())
+        .collect();
+    for id in own {
+        wanted.without_commit("D7", &id, facts);
+    }
+    for field in [
+        "observedPolicies",
+        "observedSourceRevision",
+        "lastPushCommit",
+        "lastPushTime",
+    ] {
+        wanted.put("D7", key, field, facts.earlier(key, field));
+    }
+    let names = [refspec];
+    let reason = "SourceManagerFailed";
+    wanted.end(
+        "D7",
+        key,
+        &Ending::Failed {
+            reason,
+            names: &names,
+        },
+    );
+}

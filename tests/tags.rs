@@ -1,0 +1,525 @@
+//! `tags` and `explain` as users call them: lists from files, from a real registry, and whole chains
+//! down to the markers of a checkout.
+
+mod support;
+
+use serde_json::Value;
+use support::docker_registry::{DockerRegistry, Mode};
+use support::program::Program;
+
+const LIST: &str = "v1.0.0\n1.2.0\n1.10.0\n1.11.0-rc.1\n2.0.0\nlatest\nsha256-0.sig\n1.2\n";
+
+fn policy(name: &str, rules: &str) -> String {
+    format!(
+        "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata:\n  name: {name}\n  \
+         namespace: apps\nspec:\n  imageRepositoryRef:\n    name: {name}\n{rules}"
+    )
+}
+
+fn repository(name: &str, image: &str) -> String {
+    format!(
+        "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata:\n  name: {name}\n  \
+         namespace: apps\nspec:\n  image: {image}\n  interval: 1m\n"
+    )
+}
+
+const SEMVER: &str = "  policy:\n    semver:\n      range: 1.x\n";
+
+/// A folder with a policy and a list, and no registry anywhere.
+fn offline(rules: &str) -> Program {
+    let program = Program::new();
+    program.write("policy.yaml", &policy("app", rules));
+    program.write("tags.txt", LIST);
+    program
+}
+
+const OFFLINE: &[&str] = &[
+    "tags",
+    "app",
+    "-f",
+    "policy.yaml",
+    "--tags-from",
+    "tags.txt",
+];
+
+fn with<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    arguments.iter().chain(more).copied().collect()
+}
+
+#[test]
+fn every_tag_has_a_verdict_and_a_reason() {
+    let program = offline(SEMVER);
+    let answer = program.run(OFFLINE);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert_eq!(
+        answer.stdout,
+        "TAG            RANK   VERDICT         REASON\n\
+         1.10.0         1      selected        the greatest version in the range 1.x\n\
+         1.2.0          2      candidate       superseded by 1.10.0\n\
+         v1.0.0         3      candidate       superseded by 1.10.0\n\
+         latest                no-version      \"latest\" is no version: invalid semantic version\n\
+         2.0.0                 outside-range   \"2.0.0\" does not have same major version as \"1.x\"\n\
+         1.2                   no-version      \"1.2\" has fewer than two dots: a version needs all three numbers\n\
+         1.11.0-rc.1           outside-range   \"1.11.0-rc.1\" is a prerelease version and the constraint is only looking for release versions\n\
+         sha256-0.sig          excluded        matches ^.*\\.sig$ of the exclusion list\n"
+    );
+    assert_eq!(
+        answer.stderr,
+        "Warning: policy apps/app: versions with and without the prefix v are mixed; equal ones \
+         tie (mixed-prefixes)\n"
+    );
+}
+
+#[test]
+fn json_names_policy_choice_and_tags() {
+    let program = offline(SEMVER);
+    let text = program.ok(&with(OFFLINE, &["-o", "json"]));
+    let value: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(value["policy"], "apps/app");
+    assert_eq!(value["selected"], "1.10.0");
+    let tags = value["tags"].as_array().expect("tags");
+    assert_eq!(tags.len(), 8);
+    assert_eq!(
+        tags[0],
+        serde_json::json!({
+            "tag": "1.10.0", "verdict": "selected",
+            "reason": "the greatest version in the range 1.x", "rank": 1,
+        })
+    );
+    assert_eq!(tags[7]["verdict"], "excluded");
+    assert_eq!(tags[7]["rank"], Value::Null);
+    let yaml = program.ok(&with(OFFLINE, &["-o", "yaml"]));
+    assert!(
+        yaml.starts_with("policy: apps/app\nselected: 1.10.0\ntags:\n"),
+        "{yaml}"
+    );
+    let path = program.ok(&with(OFFLINE, &["-o", "jsonpath={.tags[1].tag}"]));
+    assert_eq!(path, "1.2.0");
+}
+
+#[test]
+fn the_selected_tag_alone_is_for_scripts() {
+    let program = offline(SEMVER);
+    let tag = program.ok(&with(OFFLINE, &["--selected", "-o", "name"]));
+    assert_eq!(tag, "1.10.0\n");
+    let text = program.ok(&with(OFFLINE, &["--selected", "-o", "json"]));
+    let value: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(value["tags"].as_array().expect("tags").len(), 1);
+}
+
+#[test]
+fn nothing_selected_is_a_failure_only_when_the_choice_was_asked_for() {
+    let program = offline("  policy:\n    semver:\n      range: '>=9'\n");
+    let answer = program.run(&with(OFFLINE, &["--selected", "-o", "name"]));
+    assert_eq!((answer.code, answer.stdout.as_str()), (1, ""));
+    assert!(
+        answer.stderr.starts_with(
+            "error: image policy apps/app: unable to determine latest version from provided list"
+        ),
+        "{}",
+        answer.stderr
+    );
+    let answer = program.run(OFFLINE);
+    assert_eq!(answer.code, 0);
+    assert!(answer.stdout.contains("outside-range"), "{}", answer.stdout);
+    assert!(answer.stderr.contains("hint: "), "{}", answer.stderr);
+}
+
+#[test]
+fn a_tag_that_is_no_number_is_named() {
+    let program = offline(
+        "  filterTags:\n    pattern: '^[0-9a-z.]+$'\n  policy:\n    numerical:\n      order: asc\n",
+    );
+    let answer = program.run(&with(OFFLINE, &["--selected"]));
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer
+            .stderr
+            .contains("failed to parse invalid numeric value 'v1.0.0'")
+    );
+    assert!(
+        answer
+            .stderr
+            .contains("the tag \"v1.0.0\" gives \"v1.0.0\"")
+    );
+}
+
+#[test]
+fn a_pattern_for_one_tag_is_doubted_unless_its_digest_is_followed() {
+    let rules =
+        "  filterTags:\n    pattern: ^latest$\n  policy:\n    alphabetical:\n      order: asc\n";
+    let answer = offline(rules).run(OFFLINE);
+    assert!(
+        answer.stderr.contains("(floating-tag)"),
+        "{}",
+        answer.stderr
+    );
+    let follows = format!("{rules}  digestReflectionPolicy: Always\n  interval: 5m\n");
+    let answer = offline(&follows).run(OFFLINE);
+    assert_eq!(answer.stderr, "");
+    let none = rules.replace("^latest$", "^nightly-");
+    let answer = offline(&none).run(OFFLINE);
+    assert!(
+        answer.stderr.contains("(nothing-matches)"),
+        "{}",
+        answer.stderr
+    );
+}
+
+#[test]
+fn lists_come_as_lines_or_json_and_from_standard_input() {
+    let program = offline(SEMVER);
+    let from_input = with(
+        &["tags", "app", "-f", "policy.yaml", "--tags-from", "-"],
+        &["--selected", "-o", "name"],
+    );
+    let answer = program.run_with_input(&from_input, br#"{"name":"x","tags":["1.0.0","1.0.1"]}"#);
+    assert_eq!(answer.stdout, "1.0.1\n", "{}", answer.stderr);
+    let answer = program.run_with_input(&from_input, b"1.0.0\r\n\r\n1.0.2\r\n");
+    assert_eq!(answer.stdout, "1.0.2\n", "{}", answer.stderr);
+    let answer = program.run_with_input(&from_input, b"{\"tags\":");
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer
+            .stderr
+            .starts_with("error: reading tags from -\n  caused by: not a tags/list JSON"),
+        "{}",
+        answer.stderr
+    );
+    let answer = program.run(&["tags", "app", "-f", "-", "--tags-from", "-"]);
+    assert_eq!(answer.code, 2, "{}", answer.stderr);
+    let answer = program.run(&["tags", "--tags-from", "tags.txt", "-o", "name"]);
+    let mut tags: Vec<&str> = LIST.lines().collect();
+    tags.sort_unstable_by(|left, right| right.cmp(left));
+    assert_eq!(
+        answer.stdout.lines().collect::<Vec<_>>(),
+        tags,
+        "{}",
+        answer.stderr
+    );
+}
+
+#[test]
+fn the_exclusion_list_of_the_repository_counts() {
+    let program = offline(SEMVER);
+    let list = "  exclusionList: ['^1\\.10', latest]\n";
+    program.write(
+        "repository.yaml",
+        &(repository("app", "ghcr.io/x/app") + list),
+    );
+    let arguments = with(OFFLINE, &["-f", "repository.yaml", "-o", "json"]);
+    let value: Value = serde_json::from_str(&program.ok(&arguments)).expect("JSON");
+    assert_eq!(value["selected"], "1.2.0");
+    let excluded: Vec<(&str, &str)> = value["tags"]
+        .as_array()
+        .expect("tags")
+        .iter()
+        .filter(|tag| tag["verdict"] == "excluded")
+        .map(|tag| {
+            (
+                tag["tag"].as_str().unwrap(),
+                tag["reason"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        excluded,
+        [
+            ("1.10.0", "matches ^1\\.10 of the exclusion list"),
+            ("latest", "matches latest of the exclusion list"),
+        ]
+    );
+}
+
+#[test]
+fn names_are_policies_then_repositories_and_everything_else_an_image() {
+    let registry = DockerRegistry::start(
+        &Mode::Open,
+        &[
+            ("apps/web", &["1.0.0", "1.1.0", "latest"]),
+            ("apps/other", &["9.0.0"]),
+        ],
+    );
+    let host = registry.host();
+    let program = Program::new();
+    program.write("web.yaml", &policy("web", SEMVER));
+    program.write("repo.yaml", &repository("web", &format!("{host}/apps/web")));
+    program.write(
+        "more.yaml",
+        &repository("more", &format!("{host}/apps/other")),
+    );
+    let selected = |word: &[&str]| {
+        let more = ["-f", ".", "--selected", "-o", "name"];
+        program.ok(&with(&with(&["tags"], word), &more))
+    };
+    for words in [&["web"][..], &["policy/web"], &["policy", "web"], &[]] {
+        assert_eq!(selected(words), "1.1.0\n", "{words:?}");
+    }
+    let all = |words: &[&str]| program.ok(&with(&with(&["tags"], words), &["-o", "name"]));
+    assert_eq!(all(&["more", "-f", "."]), "9.0.0\n");
+    assert_eq!(
+        all(&["repository/web", "-f", "."]),
+        "latest\n1.1.0\n1.0.0\n"
+    );
+    let image = format!("{host}/apps/web");
+    // No object and no cluster is needed for an image, whatever its tag.
+    for reference in [image.clone(), format!("{image}:1.0.0")] {
+        assert_eq!(all(&[&reference]), "latest\n1.1.0\n1.0.0\n");
+        assert_eq!(all(&["image", &reference]), "latest\n1.1.0\n1.0.0\n");
+    }
+    let answer = program.run(&["tags", "nobody", "-f", "."]);
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer
+            .stderr
+            .contains("no image policy and no image repository"),
+        "{}",
+        answer.stderr
+    );
+    let answer = program.run(&["tags", &format!("{host}/apps/missing")]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.stderr.contains("apps/missing"), "{}", answer.stderr);
+    let answer = program.run(&["tags", "update/web", "-f", "."]);
+    assert_eq!(answer.code, 2, "{}", answer.stderr);
+}
+
+#[test]
+fn a_name_of_two_kinds_that_disagree_is_a_question() {
+    let program = offline(SEMVER);
+    program.write("app.yaml", &repository("app", "ghcr.io/x/app"));
+    program.write(
+        "policy.yaml",
+        &policy("app", SEMVER).replace("    name: app\n", "    name: another\n"),
+    );
+    let answer = program.run(&with(OFFLINE, &["-f", "app.yaml"]));
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer.stderr.contains("say policy/app or repository/app"),
+        "{}",
+        answer.stderr
+    );
+    let arguments = [
+        "tags",
+        "policy/app",
+        "-f",
+        ".",
+        "--tags-from",
+        "tags.txt",
+        "--selected",
+        "-o",
+    ];
+    assert_eq!(program.ok(&with(&arguments, &["name"])), "1.10.0\n");
+}
+
+#[test]
+fn create_policy_says_what_it_would_select() {
+    let program = offline(SEMVER);
+    let arguments = [
+        "create",
+        "policy",
+        "app",
+        "--image-ref=app",
+        "--select-semver=1.x",
+        "--export",
+        "--tags-from",
+        "tags.txt",
+    ];
+    let answer = program.run(&arguments);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert!(
+        answer.stdout.starts_with("---\napiVersion: "),
+        "{}",
+        answer.stdout
+    );
+    assert!(
+        answer.stderr.starts_with(
+            "of 8 tags the policy would select 1.10.0, the greatest version in the range 1.x; \
+             next would be 1.2.0, v1.0.0\n"
+        ),
+        "{}",
+        answer.stderr
+    );
+}
+
+/// Objects, a checkout with markers of every kind, and a registry.
+fn chain(registry: &DockerRegistry) -> Program {
+    let host = registry.host();
+    let program = Program::new();
+    let image = format!("{host}/apps/web");
+    let stored = format!("status:\n  latestRef:\n    name: {image}\n    tag: 1.0.0\n");
+    program.write("objects/policy.yaml", &(policy("web", SEMVER) + &stored));
+    program.write("objects/repository.yaml", &repository("web", &image));
+    program.write(
+        "objects/update.yaml",
+        "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageUpdateAutomation\nmetadata:\n  \
+         name: fleet\n  namespace: apps\nspec:\n  interval: 1m\n  sourceRef:\n    \
+         kind: GitRepository\n    name: fleet\n  git:\n    commit:\n      author:\n        \
+         email: a@b.c\n  update:\n    path: ./clusters\n    strategy: Setters\n",
+    );
+    let marked = |value: &str, marker: &str| {
+        format!("image: {value} # {{\"$imagepolicy\": \"{marker}\"}}\n")
+    };
+    program.write(
+        "tree/clusters/web.yaml",
+        &format!(
+            "kind: A\n{}other: x # {{\"$imagepolicy\": \"apps:web:nothing\"}}\n",
+            marked(&format!("{image}:1.0.0"), "apps:web")
+        ),
+    );
+    program.write("tree/old/web.yaml", &marked("1.0.0", "apps:web:tag"));
+    let git = |arguments: &[&str]| {
+        let status = std::process::Command::new("git")
+            .args(arguments)
+            .current_dir(program.path().join("tree"))
+            .status();
+        assert!(status.expect("git").success());
+    };
+    git(&["init", "-q", "-b", "main"]);
+    program
+}
+
+const WEB_TAGS: &[&str] = &["1.0.0", "1.1.0", "1.2.0", "2.0.0", "latest", "sha256-0.sig"];
+
+#[test]
+fn a_policy_is_explained_from_the_image_to_the_lines() {
+    let registry = DockerRegistry::start(&Mode::Open, &[("apps/web", WEB_TAGS)]);
+    let host = registry.host();
+    let program = chain(&registry);
+    let text = program.ok(&["explain", "web", "-f", "objects", "--worktree", "tree"]);
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for expected in [
+        "POLICY apps/web",
+        &format!("REPOSITORY apps/web: {host}/apps/web"),
+        "CREDENTIALS anonymous",
+        "TAGS 6 listed",
+        "EXCLUDED 1 by ^.*\\.sig$ (1)",
+        "ORDER the greatest version in the range 1.x",
+        "ORDERED 1 no versions, 1 outside the range, 2 candidates behind it, 1 selected",
+        &format!("SELECTED {host}/apps/web:1.2.0"),
+        "NEXT 1.1.0, 1.0.0",
+        &format!("STORED {host}/apps/web:1.0.0 in the object's status"),
+        "AUTOMATION apps/fleet",
+        "PATH clusters",
+        "PLACE MARKER VALUE STATE REASON",
+        &format!(
+            "clusters/web.yaml:2 apps:web {host}/apps/web:1.0.0 -> {host}/apps/web:1.2.0 updated \
+             the next run writes it"
+        ),
+        "old/web.yaml:1 apps:web:tag 1.0.0 -> 1.2.0 outside-path the file is outside of \
+         spec.update.path (./clusters)",
+    ] {
+        assert!(
+            lines.iter().any(|line| line == expected),
+            "{expected}\n{text}"
+        );
+    }
+    assert!(text.contains("clusters/web.yaml:3"), "{text}");
+    assert!(text.contains("malformed-marker"), "{text}");
+    // Nothing is written.
+    let file = std::fs::read_to_string(program.path().join("tree/clusters/web.yaml")).unwrap();
+    assert!(file.contains(":1.0.0 #"), "{file}");
+}
+
+#[test]
+fn a_line_and_an_automation_are_explained_too() {
+    let registry = DockerRegistry::start(&Mode::Open, &[("apps/web", WEB_TAGS)]);
+    let program = chain(&registry);
+    let json = |arguments: &[&str]| -> Value {
+        let text = program.ok(&with(
+            arguments,
+            &["-f", "objects", "--worktree", "tree", "-o", "json"],
+        ));
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let place = |value: &Value| -> Vec<(String, String)> {
+        value["automations"][0]["markers"]
+            .as_array()
+            .expect("markers")
+            .iter()
+            .map(|marker| {
+                let line = &marker["line"];
+                let file = marker["file"].as_str().unwrap();
+                (
+                    format!("{file}:{line}"),
+                    marker["state"].as_str().unwrap().to_owned(),
+                )
+            })
+            .collect()
+    };
+    let pair = |place: &str, state: &str| (place.to_owned(), state.to_owned());
+    let all = [
+        pair("clusters/web.yaml:2", "updated"),
+        pair("clusters/web.yaml:3", "malformed-marker"),
+        pair("old/web.yaml:1", "outside-path"),
+    ];
+    let update = json(&["explain", "update/fleet"]);
+    assert_eq!(place(&update), all);
+    assert_eq!(update["policies"][0]["selected"]["tag"], "1.2.0");
+    assert_eq!(
+        update["policies"][0]["runnersUp"],
+        serde_json::json!(["1.1.0", "1.0.0"])
+    );
+    let line = json(&["explain", "tree/clusters/web.yaml:2"]);
+    assert_eq!(place(&line), all[..1]);
+    assert_eq!(line["policies"][0]["policy"], "apps/web");
+    let line = json(&["explain", "tree/old/web.yaml:1"]);
+    assert_eq!(place(&line), all[2..]);
+    let answer = program.run(&[
+        "explain",
+        "tree/clusters/web.yaml:1",
+        "-f",
+        "objects",
+        "--worktree",
+        "tree",
+    ]);
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer.stderr.contains("there is no marker in line 1")
+            && answer.stderr.contains("are in 2, 3"),
+        "{}",
+        answer.stderr
+    );
+}
+
+#[test]
+fn a_broken_link_of_the_chain_is_named() {
+    let registry = DockerRegistry::start(&Mode::Open, &[("apps/web", WEB_TAGS)]);
+    let program = chain(&registry);
+    let path = program.path().join("objects/update.yaml");
+    let update = std::fs::read_to_string(&path).unwrap();
+    program.write(
+        "objects/update.yaml",
+        &format!("{update}  policySelector:\n    matchLabels:\n      team: a\n  suspend: true\n"),
+    );
+    let explain = ["explain", "web", "-f", "objects", "--worktree", "tree"];
+    let text = program.ok(&explain);
+    assert!(text.contains("apps/fleet: suspended"), "{text}");
+    assert!(
+        text.contains("spec.policySelector leaves the policy out"),
+        "{text}"
+    );
+    assert!(text.contains("policy-not-selected"), "{text}");
+    program.write(
+        "objects/policy.yaml",
+        &policy("web", "  policy:\n    semver:\n      range: '>=3'\n"),
+    );
+    let answer = program.run(&explain);
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer
+            .stdout
+            .contains("unable to determine latest version from provided list (Failure)"),
+        "{}",
+        answer.stdout
+    );
+    assert!(
+        answer.stdout.contains("4 outside the range"),
+        "{}",
+        answer.stdout
+    );
+    let answer = program.run(&["explain", "nobody", "-f", "objects"]);
+    assert_eq!(answer.code, 1);
+}
