@@ -96,6 +96,23 @@ fn a_slow_server() {
 }
 
 #[test]
+fn a_slow_server_and_the_limit_for_the_whole_operation() {
+    let server = Scripted::start(|_, _| Served::Silence);
+    let program = Program::new();
+    for (verb, code) in &VERBS[..3] {
+        let server = at(&server.url);
+        let flags: [&str; 2] = [&server, "--timeout=300ms"];
+        let answer = program.run(&[*verb, &flags].concat());
+        assert_eq!(answer.code, *code);
+        assert_eq!(
+            answer.stderr,
+            "Unable to connect to the server: context deadline exceeded\nhint: the objects were not \
+             read within 300ms (--timeout)\n"
+        );
+    }
+}
+
+#[test]
 fn a_server_that_closes_in_the_middle_of_a_list() {
     let server = Scripted::start(|_, _| {
         let head =
