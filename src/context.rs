@@ -360,7 +360,16 @@ impl Context {
         }
     }
 
-    /// Logs to standard error at the level of `-v`.
+    /// Shows what the API server warned about during the command, each warning once.
+    pub fn show_server_warnings(&self) {
+        let warnings = self.live.get().map(|live| live.take_warnings());
+        for warning in warnings.unwrap_or_default() {
+            self.ui.warn(&warning);
+        }
+    }
+
+    /// Logs to standard error at the level of `-v`: this program's own log, because those of the
+    /// libraries show headers and bodies as they are. Who names a library in the variable gets it.
     pub fn start_logging(&self) {
         let filter = match self.environment.text("KUBECTL_IMAGEUPDATE_LOG") {
             Some(filter) => filter.to_owned(),

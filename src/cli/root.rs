@@ -125,9 +125,7 @@ pub fn run(arguments: Vec<OsString>, environment: Environment, streams: Streams)
         Arc::clone(&ui),
     );
     let result = dispatch(&root, &context);
-    for warning in context.server_warnings() {
-        ui.warn(&warning);
-    }
+    context.show_server_warnings();
     finish(result, &program, &ui, codes)
 }
 

@@ -135,6 +135,7 @@ pub struct KubeFlags {
         long = "as-user-extra",
         global = true,
         value_name = "KEY=VALUE",
+        value_parser = key_and_value,
         hide_short_help = true
     )]
     pub as_user_extra: Vec<String>,
@@ -242,6 +243,14 @@ pub struct OutputFlags {
 /// Reads a Go duration for clap.
 pub fn go_duration(text: &str) -> Result<GoDuration, String> {
     GoDuration::parse(text).map_err(|error| error.to_string())
+}
+
+/// Checks the form of `KEY=VALUE`.
+fn key_and_value(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((key, _)) if !key.is_empty() => Ok(text.to_owned()),
+        _ => Err("must be in the form KEY=VALUE".to_owned()),
+    }
 }
 
 /// Reads a boolean as Go's `strconv.ParseBool` does.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::declare::FIELD_MANAGER;
 use super::gather::Gathered;
 use super::record::is_theirs;
-use super::run::{Apply, OpsError, RunOptions, Services, stop_if_cancelled};
+use super::run::{Apply, OpsError, RunOptions, Services, interrupted, stop_if_cancelled};
 use super::status::REQUESTED_AT;
 use crate::api::{ImagePolicy, ImageRef, Kind, ReadObject as _};
 use crate::duration::GoDuration;
@@ -24,9 +24,6 @@ use crate::model::{Ahead, Note, PolicyOutcome, PolicyState};
 use crate::ports::{
     Cancellation, Cluster, Event, ObjectChange, ObjectScope, PatchKind, WriteOptions,
 };
-
-/// How often the cancellation flag is looked at during the wait.
-const GLANCE: Duration = Duration::from_millis(50);
 
 /// A policy of the controllers whose choice is another one than ours.
 #[derive(Clone)]
@@ -224,14 +221,9 @@ async fn wait(
                 .await;
         });
     let all = future::join_all(watches);
-    let stopped = async {
-        while !cancellation.is_cancelled() {
-            tokio::time::sleep(GLANCE).await;
-        }
-    };
     tokio::select! {
         _ = all => {}
-        () = stopped => {}
+        () = interrupted(cancellation) => {}
         () = tokio::time::sleep(limit) => {}
     }
     namespaces

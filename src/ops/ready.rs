@@ -10,6 +10,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::api::Kind;
+use crate::duration::GoDuration;
 use crate::key::NamespacedName;
 use crate::ports::{Cluster, ObjectChange, ObjectScope, ObjectsError};
 
@@ -91,8 +92,14 @@ pub enum WaitError {
     Objects(#[from] ObjectsError),
 }
 
+/// To the second, since a part of the time may have gone into other waits.
 fn human(limit: Duration) -> String {
-    crate::duration::GoDuration::from_std(limit).to_string()
+    let rounded = if limit < Duration::from_secs(1) {
+        limit
+    } else {
+        Duration::from_secs((limit + Duration::from_millis(500)).as_secs())
+    };
+    GoDuration::from_std(rounded).to_string()
 }
 
 fn last(message: &str) -> String {

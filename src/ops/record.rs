@@ -42,7 +42,8 @@ pub(super) fn is_theirs(metadata: &Metadata) -> bool {
     let finalizer = metadata.finalizers.iter().any(|name| name == FINALIZER);
     finalizer
         || metadata.managed_fields.iter().any(|field| {
-            field.subresource == "status" && CONTROLLERS.contains(&field.manager.as_str())
+            let status = field.subresource == "status" || field.fields.get("f:status").is_some();
+            status && CONTROLLERS.contains(&field.manager.as_str())
         })
 }
 

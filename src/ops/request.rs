@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::declare::FIELD_MANAGER;
 use super::gather::{self, Gathered, Scope, Targets};
 use super::ready::{Readiness, WaitError, readiness, wait};
-use super::run::{OpsError, Services, refuse_suspended, stop_if_cancelled};
+use super::run::{OpsError, Services, interrupted, patiently, refuse_suspended};
 use super::status::REQUESTED_AT;
 use crate::api::Kind;
 use crate::key::NamespacedName;
@@ -61,14 +61,13 @@ pub async fn request(
         return Ok(Vec::new());
     };
     let begin = Instant::now();
-    let gathered =
-        gather::needed(cluster.as_ref(), &options.scope, &options.targets, false).await?;
+    let reading = gather::needed(cluster.as_ref(), &options.scope, &options.targets, false);
+    let gathered = patiently(services, options.timeout, reading).await?;
     if !options.targets.names.is_empty() {
         refuse_suspended(&gathered)?;
     }
     let mut requested = Vec::new();
     for (kind, objects) in in_order(&gathered) {
-        stop_if_cancelled(services, "what was requested so far goes on in the cluster")?;
         let left = options.timeout.saturating_sub(begin.elapsed());
         let answers = objects.into_iter().map(|(key, suspended)| async move {
             let answer = if suspended {
@@ -78,7 +77,13 @@ pub async fn request(
             };
             Requested { kind, key, answer }
         });
-        requested.extend(future::join_all(answers).await);
+        tokio::select! {
+            answers = future::join_all(answers) => requested.extend(answers),
+            () = interrupted(&services.cancellation) => {
+                let state = "what was requested so far goes on in the cluster";
+                return Err(OpsError::Interrupted(state.to_owned()));
+            }
+        }
     }
     Ok(requested)
 }

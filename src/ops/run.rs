@@ -12,9 +12,15 @@ use super::status::rfc3339;
 use super::updates::Choices;
 use super::{agreement, message, policies, scan, updates};
 use crate::api::{ImagePolicy, ImageRepository, Kind};
+use crate::duration::GoDuration;
 use crate::key::NamespacedName;
 use crate::model::{RepositoryOutcome, RunReport};
-use crate::ports::{Cancellation, Clock, Cluster, GitHost, Objects, Progress, Registry, Worktree};
+use crate::ports::{
+    Cancellation, Clock, Cluster, GitHost, Objects, ObjectsError, Progress, Registry, Worktree,
+};
+
+/// How often the cancellation flag is looked at while the cluster is waited for.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// Everything a run reaches the world through.
 #[derive(Clone)]
@@ -104,13 +110,13 @@ pub enum OpsError {
 /// Runs: gather, scan, choose, for automations plan and perhaps apply, and write the statuses.
 pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport, OpsError> {
     let begin = Instant::now();
-    let mut gathered = gather::gather(
+    let reading = gather::gather(
         services.objects.as_ref(),
         &options.scope,
         &options.targets,
         options.include_suspended,
-    )
-    .await?;
+    );
+    let mut gathered = patiently(services, options.timeout, reading).await?;
     refuse_named_suspended(options, &gathered)?;
     leave_idle(options, &mut gathered);
     let named =
@@ -225,6 +231,43 @@ pub(super) fn refuse_suspended(gathered: &gather::Gathered) -> Result<(), OpsErr
         Ok(())
     } else {
         Err(OpsError::Suspended(suspended.join("\n")))
+    }
+}
+
+/// Reads from the cluster as long as nobody presses Ctrl-C and the time for the whole operation
+/// lasts; no time means for ever.
+pub(super) async fn patiently<T>(
+    services: &Services,
+    limit: Duration,
+    reading: impl Future<Output = Result<T, GatherError>>,
+) -> Result<T, OpsError> {
+    let time_is_up = async {
+        if limit.is_zero() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(limit).await;
+    };
+    tokio::select! {
+        read = reading => Ok(read?),
+        () = interrupted(&services.cancellation) => {
+            Err(OpsError::Interrupted("nothing was written".to_owned()))
+        }
+        () = time_is_up => Err(GatherError::Objects(ObjectsError::Connection {
+            message: "Unable to connect to the server: context deadline exceeded".to_owned(),
+            hint: Some(format!(
+                "the objects were not read within {} (--timeout)",
+                GoDuration::from_std(limit)
+            )),
+            source: None,
+        })
+        .into()),
+    }
+}
+
+/// Ends when Ctrl-C was pressed.
+pub(super) async fn interrupted(cancellation: &Cancellation) {
+    while !cancellation.is_cancelled() {
+        tokio::time::sleep(GLANCE).await;
     }
 }
 

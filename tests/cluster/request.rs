@@ -1,9 +1,12 @@
 //! `reconcile --request`: the controllers work, in the order of dependence.
 
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::controller::{Controller, Reaction, ready};
-use super::kube::Profile;
+use super::kube::{Profile, wait_until};
 use super::scene::Scene;
 
 fn reaction(scene: &Scene, plural: &str, status: Value) -> Reaction {
@@ -99,6 +102,32 @@ fn a_controller_that_is_not_there_is_waited_for_until_the_timeout() {
         answer.stderr.contains("not ready within"),
         "{}",
         answer.stderr
+    );
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_at_once_and_says_what_goes_on() {
+    let scene = Scene::with_app(Profile::Today, "v1", &["1.0.0"]);
+    let arguments = ["reconcile", "repository", "app", "--request", "-n"];
+    let mut command = scene
+        .stage
+        .program
+        .command(&[&arguments[..], &[&scene.namespace]].concat());
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("the annotation", || {
+        scene.read("imagerepositories", "app")["metadata"]["annotations"].is_object()
+    });
+    let begin = Instant::now();
+    let number = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &number]).status();
+    assert!(sent.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert_eq!(output.status.code(), Some(130));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("what was requested so far goes on in the cluster"),
+        "{text}"
     );
 }
 

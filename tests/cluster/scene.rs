@@ -1,6 +1,8 @@
 //! A namespace of the cluster with what a reconcile needs around it: a registry, a Git server and
 //! the program itself.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::kube::{Audited, Cluster, Mark, Profile, cluster};
@@ -54,6 +56,19 @@ impl Scene {
     /// Runs everything from now on as this user.
     pub(super) fn become_user(&mut self, user: &str) {
         let kubeconfig = self.cluster.kubeconfig(user);
+        self.log_in(&kubeconfig);
+    }
+
+    /// Runs everything from now on with exactly one of the published roles, in this namespace.
+    pub(super) fn become_role(&mut self, role: &str) {
+        let kubeconfig = self
+            .cluster
+            .kubeconfig_with_role(role, Some(&self.namespace));
+        self.log_in(&kubeconfig);
+    }
+
+    /// Runs everything from now on with this kubeconfig.
+    pub(super) fn log_in(&mut self, kubeconfig: &Path) {
         let kubeconfig = kubeconfig.to_str().expect("a path").to_owned();
         self.stage.program.set("KUBECONFIG", &kubeconfig);
     }
@@ -119,6 +134,9 @@ impl Scene {
     pub(super) fn run(&self, arguments: &[&str]) -> Answer {
         let mut arguments = arguments.to_vec();
         arguments.extend(["-n", &self.namespace]);
+        if !arguments.iter().any(|word| word.starts_with("--timeout")) {
+            arguments.push("--timeout=30s");
+        }
         self.stage.program.run(&arguments)
     }
 
@@ -158,11 +176,18 @@ impl Scene {
         self.cluster.read(&self.path(plural, name))
     }
 
-    /// Changes an object as admin, or its status with `/status` behind the name.
-    pub(super) fn patch(&self, plural: &str, name: &str, patch: &Value) -> Value {
+    /// The same in another version.
+    pub(super) fn read_as(&self, version: &str, plural: &str, name: &str) -> Value {
         let path = self.path(plural, name);
-        let (status, answer) = self.cluster.request("PATCH", &path, Some(patch));
-        assert!(status < 300, "{path}: {status} {answer}");
+        self.cluster
+            .read(&path.replace("/v1/", &format!("/{version}/")))
+    }
+
+    /// Changes an object as admin, or its status with `/status` behind the name.
+    pub(super) fn patch(&self, plural: &str, name: &str, changes: &Value) -> Value {
+        let place = self.path(plural, name);
+        let (status, answer) = self.cluster.request("PATCH", &place, Some(changes));
+        assert!(status < 300, "{place}: {status} {answer}");
         answer
     }
 
