@@ -10,9 +10,21 @@ use crate::template::commit::{
     Change, ChangedFile, CommitData, CommitTemplate, MessageError, ObjectIdentifier, UpdatedImage,
 };
 
-/// Reads the template of an automation.
+/// Reads the template of an automation. A field that no data has is found here, and not at the
+/// first change (D15); what depends on the data is not judged.
 pub(super) fn parse(text: &str) -> Result<CommitTemplate, Failure> {
-    CommitTemplate::parse(text).map_err(|error| failure(&error))
+    let template = CommitTemplate::parse(text).map_err(|error| failure(&error))?;
+    match template.render(&sample()) {
+        Err(error) if can_never_work(&error) => Err(failure(&error)),
+        Ok(_) | Err(_) => Ok(template),
+    }
+}
+
+fn can_never_work(error: &MessageError) -> bool {
+    match error {
+        MessageError::Parse(_) | MessageError::Removed(_) => true,
+        MessageError::Run(text) => text.to_string().contains("can't evaluate field"),
+    }
 }
 
 /// The message for a plan's changes.
@@ -133,5 +145,27 @@ fn sample() -> CommitData {
             policy: "app".to_owned(),
             reference: "ghcr.io/org/app:1.1.0".to_owned(),
         }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_nothing_has_is_found_without_a_change() {
+        let failure = parse("{{ .Nope }}").err().expect("a failure");
+        assert_eq!(failure.reason, "GitOperationFailed");
+        assert!(failure.message.contains("can't evaluate field Nope"));
+        let removed = parse("{{ .Changed.ImageResult }}")
+            .err()
+            .expect("a failure");
+        assert!(removed.stalled);
+    }
+
+    #[test]
+    fn what_depends_on_the_data_is_left_to_the_data() {
+        assert!(parse("{{ (index .Changed.Changes 7).NewValue }}").is_ok());
+        assert!(parse("{{ .Updated.Images }} {{ .Values.any }}").is_ok());
     }
 }

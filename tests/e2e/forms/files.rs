@@ -65,7 +65,7 @@ impl Form for Files {
 
     fn reconcile(&mut self) -> Result<Outcome, String> {
         let objects = match &self.text {
-            Some(text) => format!("{text}\n"),
+            Some(text) => format!("---\n{text}\n"),
             None => stream(&self.objects),
         };
         let text = stream(&self.namespaces) + &objects;
