@@ -224,7 +224,18 @@ impl Comparison {
             );
         }
         let field = format!("commit {} message", wanted.id);
-        if scenario.is_unordered("commit message lines") {
+        if !wanted.names.is_empty() {
+            for name in wanted
+                .names
+                .iter()
+                .filter(|name| !made.message.contains(*name))
+            {
+                self.failures.push(format!(
+                    "{field}: {:?} does not name {name:?}",
+                    made.message
+                ));
+            }
+        } else if scenario.is_unordered("commit message lines") {
             let lines = |text: &str| {
                 let mut lines: Vec<&str> = text.split('\n').collect();
                 lines.sort_unstable();

@@ -24,8 +24,13 @@ pub struct Outcome {
 pub trait Form {
     /// Whether others may own statuses there, which are then left alone.
     fn is_shared(&self) -> bool;
-    /// Puts the objects of a scenario there, and nothing else.
-    fn load(&mut self, scenario: &Scenario, objects: &[Value]) -> Result<(), String>;
+    /// Puts the objects of a scenario there, and nothing else. `text` is what they were read from.
+    fn load(
+        &mut self,
+        scenario: &Scenario,
+        objects: &[Value],
+        text: Option<String>,
+    ) -> Result<(), String>;
     /// Does a `patch` action, its placeholders filled in.
     fn patch(&mut self, action: &Value);
     /// One run over everything.

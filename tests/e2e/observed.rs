@@ -195,6 +195,7 @@ fn read_commit(
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
         message: stage.placeholders.map_back(message.unwrap_or_default()),
+        names: Vec::new(),
     }
 }
 

@@ -151,12 +151,14 @@ fn with_times(status: &Value) -> Value {
 impl<'r> Run<'r> {
     fn new(scenario: &'r Scenario, form: &'r mut dyn Form) -> Result<Self, String> {
         let stage = Stage::new(scenario)?;
-        let mut objects = objects::documents(&stage.placeholders.fill(&scenario.objects))?;
+        let text = stage.placeholders.fill(&scenario.objects);
+        let mut objects = objects::documents(&text)?;
         let rejected = rejected(scenario)?;
         let refused: Vec<Value> = objects
             .extract_if(.., |object| rejected.contains_key(&key(object)))
             .collect();
-        form.load(scenario, &objects)?;
+        let text = refused.is_empty().then_some(text);
+        form.load(scenario, &objects, text)?;
         for object in &refused {
             let recorded = stage.placeholders.fill(&rejected[&key(object)]);
             if let Some(message) = form.refuses(object)

@@ -142,6 +142,8 @@ pub struct Commit {
     pub id: String,
     pub headers: BTreeMap<String, String>,
     pub message: String,
+    /// What the message must hold, where its text is not known.
+    pub names: Vec<String>,
 }
 
 impl Commit {
@@ -233,5 +235,6 @@ fn commit(text: &str) -> Commit {
         ),
         headers,
         message: message.to_owned(),
+        names: Vec::new(),
     }
 }

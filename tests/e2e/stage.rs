@@ -322,6 +322,23 @@ impl Stage {
         output.status.success().then_some(output.stdout)
     }
 
+    /// The authors' addresses of the commits that one label reaches and another does not.
+    pub fn authors_between(&self, commit: &Commit, without: &str, with: &str) -> Vec<String> {
+        let named = commit.headers.get("repository").map(String::as_str);
+        let repository = self
+            .repositories
+            .iter()
+            .find(|(name, _)| Some(file_name(name).as_str()) == named);
+        let Some((_, repository)) = repository else {
+            return Vec::new();
+        };
+        let [without, with] = [without, with].map(|label| self.placeholders.fill(label));
+        let range = format!("{without}..{with}");
+        let output = repository.try_git(&["log", "--format=%ae", &range]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().map(str::to_owned).collect()
+    }
+
     /// Every file of a label's commit, in the first repository.
     pub fn files(&self, label: &str) -> Vec<(String, Vec<u8>)> {
         let Some((_, repository)) = self.repositories.first() else {

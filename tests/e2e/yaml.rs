@@ -10,6 +10,7 @@ pub struct Scalar {
     pub range: Range<usize>,
     pub value: String,
     plain: bool,
+    block: bool,
 }
 
 /// Every scalar of every document, in order. Each document is read by itself, so that one bad
@@ -23,6 +24,7 @@ pub fn scalars(text: &str) -> Result<Vec<Scalar>, String> {
                 range: span.byte_range().ok_or("a scalar without a place")?,
                 value: value.to_string(),
                 plain: style == ScalarStyle::Plain,
+                block: matches!(style, ScalarStyle::Literal | ScalarStyle::Folded),
             });
         }
     }
@@ -136,6 +138,10 @@ fn key(scalars: &[Scalar], at: usize) -> String {
 fn spelling(old: &str, from: &Scalar, new: &str, value: &str) -> String {
     if from.plain {
         return new.to_owned();
+    }
+    if from.block {
+        // The lines stay as they are but for the value (D11).
+        return old.replacen(from.value.trim_end(), value.trim_end(), 1);
     }
     match old.chars().next() {
         Some('\'') => format!("'{}'", value.replace('\'', "''")),

@@ -158,7 +158,12 @@ impl Form for InCluster {
         }))
     }
 
-    fn load(&mut self, scenario: &Scenario, objects: &[Value]) -> Result<(), String> {
+    fn load(
+        &mut self,
+        scenario: &Scenario,
+        objects: &[Value],
+        _text: Option<String>,
+    ) -> Result<(), String> {
         self.clear();
         for namespace in namespaces(scenario, objects) {
             self.ensure(&namespace);

@@ -14,6 +14,8 @@ pub struct Files {
     program: Program,
     namespaces: Vec<Value>,
     objects: Vec<Value>,
+    /// The scenario's own YAML, as long as nothing has changed.
+    text: Option<String>,
 }
 
 impl Files {
@@ -22,6 +24,7 @@ impl Files {
             program: Program::new(),
             namespaces: Vec::new(),
             objects: Vec::new(),
+            text: None,
         }
     }
 }
@@ -39,13 +42,20 @@ impl Form for Files {
         None
     }
 
-    fn load(&mut self, scenario: &Scenario, objects: &[Value]) -> Result<(), String> {
+    fn load(
+        &mut self,
+        scenario: &Scenario,
+        objects: &[Value],
+        text: Option<String>,
+    ) -> Result<(), String> {
+        self.text = text;
         self.namespaces = namespaces(scenario, objects);
         self.objects = objects.to_vec();
         Ok(())
     }
 
     fn patch(&mut self, action: &Value) {
+        self.text = None;
         for object in &mut self.objects {
             if is_target(action, object) {
                 merge(object, &action["merge"]);
@@ -54,13 +64,12 @@ impl Form for Files {
     }
 
     fn reconcile(&mut self) -> Result<Outcome, String> {
-        let all: Vec<Value> = self
-            .namespaces
-            .iter()
-            .chain(&self.objects)
-            .cloned()
-            .collect();
-        self.program.write("objects.yaml", &stream(&all));
+        let objects = match &self.text {
+            Some(text) => format!("---\n{text}\n"),
+            None => stream(&self.objects),
+        };
+        let text = stream(&self.namespaces) + &objects;
+        self.program.write("objects.yaml", &text);
         let answer = self
             .program
             .run(&["reconcile", "all", "-f", "objects.yaml", "-o", "json"]);
@@ -82,6 +91,7 @@ impl Form for Files {
     }
 
     fn store_status(&mut self, wanted: &Key, status: &Value) {
+        self.text = None;
         for object in &mut self.objects {
             if key(object) == *wanted {
                 object["status"] = status.clone();

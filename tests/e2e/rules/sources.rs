@@ -1,4 +1,5 @@
-//! D7: refspecs that delete, force or match nothing are refused before any push. D16: a repository
+//! D7: refspecs that delete, force or match nothing are refused before any push, and a branch that
+//! holds commits of others is not replaced. D16: a repository
 //! without a commit is an error that is reported.
 
 use serde_json::Value;
@@ -19,6 +20,11 @@ pub fn apply(wanted: &mut Wanted, facts: &Facts<'_>) {
             && is_refused(refspec, &branch)
         {
             refuse(wanted, facts, &key, refspec, &branch);
+        }
+        let pushed = wanted.status(&key)["lastPushCommit"].clone();
+        let drops = drops_others(wanted, facts, object, &branch, pushed.as_str());
+        if let Some(id) = pushed.as_str().filter(|_| drops) {
+            keep_branch(wanted, facts, &key, id);
         }
         let ready = condition(wanted.status(&key), "Ready");
         if ready.is_some_and(|ready| ready["status"] == "Unknown") {
@@ -56,6 +62,49 @@ pub fn push_branch(facts: &Facts<'_>, object: &Value) -> String {
         .or(reference["branch"].as_str())
         .unwrap_or("master")
         .to_owned()
+}
+
+/// Whether a recorded push drops commits of other people from the push branch.
+fn drops_others(
+    wanted: &Wanted,
+    facts: &Facts<'_>,
+    object: &Value,
+    branch: &str,
+    pushed: Option<&str>,
+) -> bool {
+    let made = wanted
+        .commits
+        .iter()
+        .find(|commit| Some(commit.id.as_str()) == pushed);
+    let before = facts.refs.get(&format!("refs/heads/{branch}"));
+    let (Some(made), Some(before)) = (made, before) else {
+        return false;
+    };
+    let parent = made.headers.get("parents").map(String::as_str);
+    let author = &object["spec"]["git"]["commit"]["author"]["email"];
+    facts
+        .stage
+        .authors_between(made, parent.unwrap_or_default(), before)
+        .iter()
+        .any(|email| author != email.as_str())
+}
+
+/// The push is refused.
+fn keep_branch(wanted: &mut Wanted, facts: &Facts<'_>, key: &Key, pushed: &str) {
+    wanted.without_commit("D7", pushed, facts);
+    for field in ["observedPolicies", "observedSourceRevision"] {
+        wanted.put("D7", key, field, facts.earlier(key, field));
+    }
+    let names = ["failed to push to remote: non-fast-forward update"];
+    let reason = "GitOperationFailed";
+    wanted.end(
+        "D7",
+        key,
+        &Ending::Failed {
+            reason,
+            names: &names,
+        },
+    );
 }
 
 fn is_refused(refspec: &str, branch: &str) -> bool {

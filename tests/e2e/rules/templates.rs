@@ -1,7 +1,9 @@
-//! D12: `.Updated` is rendered as v1beta1 did, where the controllers stall.
+//! D12: `.Updated` is rendered as v1beta1 did, where the controllers stall. D15: a template that
+//! can never work is found before there is anything to commit.
 
 use std::collections::BTreeMap;
 
+use kubectl_imageupdate::ops::check_message_template;
 use serde_json::{Map, Value, json};
 
 use super::{Ending, Facts, Wanted};
@@ -15,6 +17,7 @@ const LABEL: &str = "${EXTRA:1}";
 
 pub fn apply(wanted: &mut Wanted, facts: &Facts<'_>) {
     for key in wanted.keys("ImageUpdateAutomation") {
+        check(wanted, facts, &key);
         let status = wanted.status(&key);
         let stalled = condition(status, "Stalled").is_some_and(|stalled| {
             stalled["reason"] == "RemovedTemplateField"
@@ -27,6 +30,37 @@ pub fn apply(wanted: &mut Wanted, facts: &Facts<'_>) {
             render(wanted, facts, &key);
         }
     }
+}
+
+/// The controllers are content with any template as long as nothing changes.
+fn check(wanted: &mut Wanted, facts: &Facts<'_>, key: &Key) {
+    let spec = &facts.object(key)["spec"];
+    let template = spec["git"]["commit"]["messageTemplate"].as_str();
+    let unnoticed = condition(wanted.status(key), "Ready").is_some_and(|ready| {
+        let later = ["failed to checkout source", "failed to apply policies"];
+        let message = ready["message"].as_str().unwrap_or_default();
+        ready["status"] == "True" || later.iter().any(|text| message.starts_with(text))
+    });
+    let broken = template
+        .and_then(|text| check_message_template(text).err())
+        // The others may work with other data.
+        .is_some_and(|why| !why.contains("executing") || why.contains("evaluate field"));
+    if !unnoticed || spec["suspend"] == true || !broken {
+        return;
+    }
+    for field in ["observedPolicies", "observedSourceRevision"] {
+        wanted.put("D15", key, field, facts.earlier(key, field));
+    }
+    let names = ["template"];
+    let reason = "GitOperationFailed";
+    wanted.end(
+        "D15",
+        key,
+        &Ending::Failed {
+            reason,
+            names: &names,
+        },
+    );
 }
 
 /// What the run does here: the marked values, on top of the branch.
@@ -104,13 +138,24 @@ fn render(wanted: &mut Wanted, facts: &Facts<'_>, key: &Key) {
         ("signature", "none".to_owned()),
         ("files", files.join(", ")),
     ];
+    let message = message(object, &images);
+    // Forms that no document shows are compared by what they must name.
+    let names = if message.contains(".Updated") {
+        images
+            .iter()
+            .map(|image| facts.stage.placeholders.map_back(image))
+            .collect()
+    } else {
+        Vec::new()
+    };
     wanted.commits.push(Commit {
+        names,
         id: LABEL.to_owned(),
         headers: headers
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
-        message: facts.stage.placeholders.map_back(&message(object, &images)),
+        message: facts.stage.placeholders.map_back(&message),
     });
     wanted.deviations.push((rule, format!("commit {LABEL}")));
 }
