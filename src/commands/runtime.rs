@@ -65,12 +65,14 @@ pub(super) async fn within<T>(
 ) -> Result<T, CommandError> {
     let limit = context.timeout();
     let limited = async {
-        tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
-            let limit = GoDuration::from_std(limit);
-            Err(CommandError::failed(format!(
-                "context deadline exceeded: --timeout is {limit}"
-            )))
-        })
+        tokio::time::timeout(limit, future)
+            .await
+            .unwrap_or_else(|_| {
+                let limit = GoDuration::from_std(limit);
+                Err(CommandError::failed(format!(
+                    "context deadline exceeded: --timeout is {limit}"
+                )))
+            })
     };
     unless_interrupted(context, limited).await
 }

@@ -2,6 +2,7 @@
 
 mod durations;
 mod policy;
+mod setters;
 
 use super::Target;
 
@@ -10,5 +11,6 @@ pub(crate) fn all() -> Vec<Target> {
     let mut targets = Vec::new();
     targets.extend(durations::targets());
     targets.extend(policy::targets());
+    targets.extend(setters::targets());
     targets
 }

@@ -93,7 +93,11 @@ impl Expected {
                 }
                 tables.retain(|table| !table.rows.is_empty());
                 // A scan without a time is no scan in the year 1.
-                for cell in tables.iter_mut().flat_map(|table| &mut table.rows).flatten() {
+                for cell in tables
+                    .iter_mut()
+                    .flat_map(|table| &mut table.rows)
+                    .flatten()
+                {
                     if cell == "0001-01-01T00:00:00Z" {
                         cell.clear();
                     }
@@ -278,7 +282,11 @@ impl Rows {
         let header = self.header.as_deref().unwrap_or_default();
         let control = |cell: &String| cell.chars().any(char::is_control);
         header.iter().any(|cell| cell.contains(' '))
-            || self.rows.iter().flatten().any(|cell| cell.starts_with("0001-"))
+            || self
+                .rows
+                .iter()
+                .flatten()
+                .any(|cell| cell.starts_with("0001-"))
             || (self.rows.is_empty() && !header.is_empty())
             || self.rows.iter().flatten().any(control)
     }
@@ -295,7 +303,11 @@ pub(super) fn facts(message: &str) -> Vec<String> {
         return connection_facts(connection);
     }
     let mut facts = Vec::new();
-    for quoted in go_strings(message).iter().map(String::as_str).chain(between(message)) {
+    for quoted in go_strings(message)
+        .iter()
+        .map(String::as_str)
+        .chain(between(message))
+    {
         // The name of the program, and texts that only look quoted.
         if quoted != "flux" && !quoted.contains(':') && !quoted.contains(", ") {
             facts.push(quoted.to_owned());

@@ -348,7 +348,11 @@ fn every_name_counts(
                 yaml.push_str(&answer.stdout);
                 expected.code = expected.code.max(answer.code);
             }
-            Some(if expected.code == 0 { &["stdout"] } else { &["exit", "stdout"] })
+            Some(if expected.code == 0 {
+                &["stdout"]
+            } else {
+                &["exit", "stdout"]
+            })
         }
         ("reconcile", _) => {
             let first = expected
