@@ -92,7 +92,7 @@ fn every_marker_is_reported_with_its_place_and_state() {
         (
             "apps/i-template.yaml",
             &format!(
-                "{{{{ if .x }}}}\n  {}{{{{ end }}}}\n",
+                "{{{{- if .x }}}}\n  {}{{{{- end }}}}\n",
                 marked(image, "apps:web")
             ),
         ),
