@@ -179,14 +179,6 @@ impl Context {
         })
     }
 
-    /// What the API server warned of while it was asked, each warning once.
-    pub fn server_warnings(&self) -> Vec<String> {
-        self.live
-            .get()
-            .map(|live| live.take_warnings())
-            .unwrap_or_default()
-    }
-
     fn live(&self) -> &Arc<LiveCluster> {
         self.live
             .get_or_init(|| Arc::new(LiveCluster::new(self.connection_settings())))

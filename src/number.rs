@@ -45,7 +45,10 @@ pub fn parse_float(text: &str) -> Result<f64, ParseFloatError> {
 }
 
 /// Plain digits, few enough for a double to hold each value: nearly every item of a numerical policy.
-#[expect(clippy::cast_precision_loss, reason = "fifteen digits fit into 53 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "fifteen digits fit into 53 bits"
+)]
 fn small_integer(text: &str) -> Option<f64> {
     if text.is_empty() || text.len() > 15 {
         return None;

@@ -48,6 +48,8 @@ pub struct Gathered {
     pub updates: Vec<ImageUpdateAutomation>,
     /// Keys of policies per automation, or the selector's error.
     pub selected: BTreeMap<NamespacedName, Result<Vec<NamespacedName>, String>>,
+    /// Every policy in the namespaces of the automations, also those that no selector matches.
+    pub known: BTreeSet<NamespacedName>,
     /// Repositories that policies name and that the API server did not show, with what it said.
     pub unread: BTreeMap<NamespacedName, String>,
     /// Labels of namespaces, as far as needed, or what the API server said.
@@ -263,6 +265,7 @@ async fn select_policies(
         let Some(policies) = by_namespace.get(&update.metadata.namespace) else {
             continue;
         };
+        gathered.known.extend(policies.iter().map(ImagePolicy::key));
         let selected = matching(update.spec.policy_selector.as_ref(), policies);
         if let Ok(keys) = &selected {
             for policy in policies

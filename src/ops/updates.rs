@@ -3,6 +3,8 @@
 //! Source of the order of checks, reasons and messages: image-automation-controller,
 //! `imageupdateautomation_controller.go` and `internal/source/source.go`.
 
+use std::collections::BTreeSet;
+
 use futures::stream::{self, StreamExt as _};
 
 use super::gather::Gathered;
@@ -131,7 +133,7 @@ async fn prepare(
         let (reached, signer) = reach(services, options, update).await?;
         (Some(reached), signer)
     };
-    let setters = setter_table(update, selected, choices);
+    let setters = setter_table(update, selected, &gathered.known, choices);
     let job = Job {
         index,
         object: update.clone(),
@@ -207,9 +209,20 @@ async fn reach(
 fn setter_table(
     update: &ImageUpdateAutomation,
     selected: &[NamespacedName],
+    known: &BTreeSet<NamespacedName>,
     choices: Choices<'_>,
 ) -> SetterTable {
     let namespace = &update.metadata.namespace;
+    // Policies that no selector matches are not decided, but their markers are to be told apart
+    // from those of policies that do not exist.
+    let left_out = known
+        .iter()
+        .filter(|key| key.namespace == *namespace && !selected.contains(key))
+        .map(|key| SetterPolicy {
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            state: SetterState::NotSelected,
+        });
     let entries = choices.policies.iter().map(|policy| {
         let key = policy.object.key();
         let state = if key.namespace != *namespace {
@@ -234,7 +247,7 @@ fn setter_table(
             state,
         }
     });
-    SetterTable::new(namespace, entries)
+    SetterTable::new(namespace, left_out.chain(entries))
 }
 
 fn setters_observed(

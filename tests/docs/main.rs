@@ -12,6 +12,7 @@ mod kube;
 mod support;
 
 mod commands;
+mod formatting;
 mod generated;
 mod links;
 mod stage;

@@ -2,6 +2,7 @@
 
 mod durations;
 mod policy;
+mod setters;
 mod template;
 
 use super::Target;
@@ -12,5 +13,6 @@ pub(crate) fn all() -> Vec<Target> {
     targets.extend(durations::targets());
     targets.extend(policy::targets());
     targets.extend(template::targets());
+    targets.extend(setters::targets());
     targets
 }
