@@ -170,6 +170,10 @@ fn single(command: &[String]) -> ExitCode {
         .stdout(Stdio::null())
         .status();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the system's account");
+    #[allow(
+        clippy::useless_conversion,
+        reason = "the part of a second is narrower on some systems"
+    )]
     let micros = |time: TimeVal| time.tv_sec() * 1_000_000 + i64::from(time.tv_usec());
     println!(
         "{} {}",

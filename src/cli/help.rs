@@ -239,13 +239,11 @@ fn clipped(text: &str, width: usize) -> String {
         .filter_map(|mark| fits.rfind(mark))
         .max()
         .filter(|end| *end > width / 3);
-    match end {
-        Some(end) => fits[..end].to_owned(),
-        None => {
-            let end = fits[..fits.len().saturating_sub(3)].rfind(' ').unwrap_or(0);
-            format!("{}...", &fits[..end])
-        }
+    if let Some(end) = end {
+        return fits[..end].to_owned();
     }
+    let end = fits[..fits.len().saturating_sub(3)].rfind(' ').unwrap_or(0);
+    format!("{}...", &fits[..end])
 }
 
 /// Gives a command and those below it the name that the program was called by, and breaks examples

@@ -132,7 +132,7 @@ fn markdown(tree: &Command) -> String {
         ));
     });
     each(tree, PROGRAM, &mut |title, command| {
-        section(&mut text, title, command)
+        section(&mut text, title, command);
     });
     text.push_str("\n## Global options\n\nEvery command takes these.\n\n");
     options(

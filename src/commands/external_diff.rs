@@ -20,11 +20,11 @@ pub(super) fn show(
     let (before, after) = (folder.path().join("LIVE"), folder.path().join("MERGED"));
     for plan in report.updates.iter().filter_map(UpdateOutcome::plan) {
         for file in &plan.files {
-            let Some(content) = &file.before else {
+            let Some(original) = &file.before else {
                 continue;
             };
-            let edited = file.patch.apply(content).unwrap_or_default();
-            write(&before.join(file.path.as_str()), content)?;
+            let edited = file.patch.apply(original).unwrap_or_default();
+            write(&before.join(file.path.as_str()), original)?;
             write(&after.join(file.path.as_str()), &edited)?;
         }
     }

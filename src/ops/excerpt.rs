@@ -34,7 +34,7 @@ pub(super) fn excerpts(content: &[u8], splices: &[Splice]) -> Vec<Excerpt> {
 }
 
 fn breaks(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
+    memchr::memchr_iter(b'\n', bytes).count()
 }
 
 /// Where the line of a byte begins, and the context above it.
@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn edits_share_an_excerpt_when_their_lines_meet() {
-        let lines: String = (10..30).map(|line| format!("{line}\n")).collect();
+        let lines: Vec<String> = (10..30).map(|line| format!("{line}\n")).collect();
+        let lines = lines.concat();
         let at = |line: usize| ((line - 10) * 3, (line - 10) * 3 + 2);
         assert_eq!(shown(&lines, &[at(12), at(19)]).len(), 1);
         let apart = shown(&lines, &[at(12), at(20)]);

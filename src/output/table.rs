@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn columns_are_as_wide_in_every_block() {
         let mut table = Table::new(["NAME", "B"]);
-        for number in 0..BLOCK + 1 {
+        for number in 0..=BLOCK {
             table.row([format!("{number}").as_str(), "x"]);
         }
         table.row(["the-longest-name-of-all", "x"]);

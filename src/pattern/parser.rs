@@ -732,7 +732,6 @@ fn height(node: &Node) -> usize {
 /// Instructions of the compiled pattern, as Go estimates them.
 fn size(node: &Node) -> u64 {
     let size = match node {
-        Node::Literal(..) => 1,
         Node::Capture(node) => 2 + size(node),
         Node::Concat(nodes) => nodes.iter().map(size).fold(0, u64::saturating_add),
         Node::Alternate(nodes) => nodes

@@ -18,7 +18,10 @@ impl<'t> Lines<'t> {
 
     /// Line, and column in characters, of a byte; both from 1.
     pub(super) fn position(&self, at: usize) -> (usize, usize) {
-        let at = self.text.floor_char_boundary(at.min(self.text.len()));
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
         let line = self.starts.partition_point(|start| *start <= at);
         let start = self.starts[line - 1];
         (line, self.text[start..at].chars().count() + 1)

@@ -61,7 +61,7 @@ pub(super) struct Collection {
     pub(super) sequence: bool,
     pub(super) place: Place,
     /// The collection that it is in.
-    pub(super) collection: Option<usize>,
+    pub(super) parent: Option<usize>,
 }
 
 /// A part of a document in the order of the parser.
@@ -115,7 +115,7 @@ impl<'t> Document<'t> {
         let mut next = collection;
         while let Some(index) = next {
             chain.push(index);
-            next = self.collections[index].collection;
+            next = self.collections[index].parent;
         }
         chain.reverse();
         chain
@@ -248,7 +248,7 @@ impl<'t> Builder<'t> {
         self.document.collections.push(Collection {
             sequence,
             place,
-            collection: parent,
+            parent,
         });
         self.document.pieces.push(Piece::Start(collection));
         self.frames.push(Frame {

@@ -100,7 +100,7 @@ fn field(document: &Document<'_>, scalar: &Scalar<'_>, object: usize) -> Option<
         };
     }
     let outer = &document.collections[collection];
-    if outer.collection != Some(object) || document.key(outer.place) != Some("metadata") {
+    if outer.parent != Some(object) || document.key(outer.place) != Some("metadata") {
         return None;
     }
     match key? {

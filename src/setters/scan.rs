@@ -36,7 +36,7 @@ pub fn scan_file(path: &TreePath, bytes: &[u8], table: &SetterTable) -> FileOutc
         records: Records::default(),
     };
     match file.scan().and_then(|()| file.patch()) {
-        Ok(patch) => file.finish(patch),
+        Ok(edits) => file.finish(edits),
         Err(unfit) if unfit.kind == UnfitKind::Unproven => {
             let markers = file.refused_markers();
             refused(&file.lines, unfit, markers)
@@ -378,7 +378,7 @@ fn repeated_keys(document: &Document<'_>, marked: &[Marked]) -> HashSet<usize> {
             if std::mem::replace(&mut around[collection], true) {
                 break;
             }
-            next = document.collections[collection].collection;
+            next = document.collections[collection].parent;
         }
     }
     let mut seen = HashSet::new();

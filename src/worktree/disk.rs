@@ -267,7 +267,7 @@ impl Tree for DiskTree {
             .links
             .sort_by(|left, right| left.path.cmp(&right.path));
         report.unreadable.sort();
-        self.visit_targets(&search, &report.links);
+        visit_targets(&search, &report.links);
         report.candidates = search.candidates.load(Ordering::Relaxed);
         Ok(report)
     }
@@ -313,20 +313,18 @@ impl Tree for DiskTree {
     }
 }
 
-impl DiskTree {
-    /// Hands over the targets of links, each once, and not those that the search met itself.
-    fn visit_targets(&self, search: &Search<'_>, links: &[Link]) {
-        let targets: BTreeSet<&TreePath> = links
-            .iter()
-            .filter_map(|link| link.target.as_ref())
-            .filter(|target| {
-                target.below(search.query.under).is_none() || !(search.query.wanted)(target)
-            })
-            .collect();
-        let mut buffer = Buffer::default();
-        for target in targets {
-            search.file(target.clone(), &mut buffer);
-        }
+/// Hands over the targets of links, each once, and not those that the search met itself.
+fn visit_targets(search: &Search<'_>, links: &[Link]) {
+    let targets: BTreeSet<&TreePath> = links
+        .iter()
+        .filter_map(|link| link.target.as_ref())
+        .filter(|target| {
+            target.below(search.query.under).is_none() || !(search.query.wanted)(target)
+        })
+        .collect();
+    let mut buffer = Buffer::default();
+    for target in targets {
+        search.file(target.clone(), &mut buffer);
     }
 }
 

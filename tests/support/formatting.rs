@@ -23,7 +23,7 @@ of a line, `<BOM>` byte order mark.
 ";
 
 /// The document.
-pub fn document(root: &Path) -> String {
+pub(crate) fn document(root: &Path) -> String {
     let path = root.join("tests/vectors/setters/formatting.json");
     let text = std::fs::read_to_string(path).expect("vectors");
     let vectors: Value = serde_json::from_str(&text).expect("vectors are JSON");

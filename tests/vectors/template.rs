@@ -86,10 +86,7 @@ fn expect_output(case: &Case<'_>, output: &[u8]) -> Result<(), String> {
         let wanted = case.texts("any_of");
         // The recorded orders need not be all; ours is the sorted one.
         let shuffled = |text: &str| {
-            let mut words: Vec<String> = text
-                .split(|c: char| c == '[' || c == ']' || c == ' ')
-                .map(str::to_owned)
-                .collect();
+            let mut words: Vec<String> = text.split(['[', ']', ' ']).map(str::to_owned).collect();
             words.sort();
             words
         };

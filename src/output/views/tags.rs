@@ -296,7 +296,7 @@ mod tests {
     fn rendered(reports: &[TagReport<'_>], options: &TagsOptions) -> String {
         let mut bytes = Vec::new();
         render_tags(reports, options, &mut |piece| {
-            bytes.extend_from_slice(piece)
+            bytes.extend_from_slice(piece);
         });
         String::from_utf8(bytes).unwrap()
     }

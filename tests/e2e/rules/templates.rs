@@ -41,10 +41,10 @@ fn check(wanted: &mut Wanted, facts: &Facts<'_>, key: &Key) {
         let message = ready["message"].as_str().unwrap_or_default();
         ready["status"] == "True" || later.iter().any(|text| message.starts_with(text))
     });
-    let broken = template
-        .and_then(|text| check_message_template(text).err())
-        // The others may work with other data.
-        .is_some_and(|why| !why.contains("executing") || why.contains("evaluate field"));
+    let values = &spec["git"]["commit"]["messageTemplateValues"];
+    let values = serde_json::from_value(values.clone()).ok();
+    let broken =
+        template.is_some_and(|text| check_message_template(text, values.as_ref()).is_err());
     if !unnoticed || spec["suspend"] == true || !broken {
         return;
     }

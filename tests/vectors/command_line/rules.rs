@@ -173,7 +173,7 @@ fn refusal(oracle: &Oracle<'_>) -> Option<String> {
         value("--commit-template").and_then(|template| {
             bad(
                 "--commit-template",
-                check_message_template(template).is_ok(),
+                check_message_template(template, None).is_ok(),
             )
         }),
     ];
@@ -465,7 +465,7 @@ fn label_selectors(
         .enumerate()
         .filter(|(at, argument)| {
             let is_flag = |argument: &str| matches!(argument, "-l" | "--label-selector");
-            !is_flag(argument) && !(*at > 0 && is_flag(&oracle.arguments[at - 1]))
+            !is_flag(argument) && (*at == 0 || !is_flag(&oracle.arguments[at - 1]))
         })
         .map(|(_, argument)| argument.clone())
         .collect();

@@ -75,7 +75,7 @@ impl Stage {
     }
 
     fn install_without_policies(&mut self, wanted: bool) {
-        if wanted == !self.installed.is_empty() {
+        if wanted != self.installed.is_empty() {
             return;
         }
         if wanted {
