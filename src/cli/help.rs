@@ -325,15 +325,15 @@ mod tests {
     fn wide_examples_are_broken_outside_of_quotes() {
         let line = format!(
             "  program --one='{} {}' --two=2",
-            "x".repeat(30),
-            "y".repeat(30)
+            "x".repeat(28),
+            "y".repeat(28)
         );
         assert_eq!(
             broken(&line),
             format!(
                 "  program --one='{} {}' \\\n    --two=2",
-                "x".repeat(30),
-                "y".repeat(30)
+                "x".repeat(28),
+                "y".repeat(28)
             )
         );
         assert_eq!(broken("  program a"), "  program a");

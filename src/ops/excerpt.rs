@@ -40,9 +40,9 @@ fn breaks(bytes: &[u8]) -> usize {
 /// Where the line of a byte begins, and the context above it.
 fn lines_up(content: &[u8], at: usize) -> usize {
     let mut start = at;
-    for _ in 0..=CONTEXT {
+    for lines in 0..=CONTEXT {
         // The break that ends the line above belongs to that line.
-        let above = &content[..start.saturating_sub(usize::from(start != at))];
+        let above = &content[..start.saturating_sub(usize::from(lines > 0))];
         start = above
             .iter()
             .rposition(|byte| *byte == b'\n')

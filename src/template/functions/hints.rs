@@ -89,7 +89,7 @@ mod tests {
         assert!(remark("now").contains("the clock"));
         assert!(remark("toYaml").contains("Helm"));
         assert_eq!(remark("uper"), "did you mean upper?");
-        assert_eq!(remark("tolower"), "");
+        assert_eq!(remark("tolower"), "did you mean lower?");
         assert_eq!(remark("TrimPrefix"), "did you mean trimPrefix?");
         assert_eq!(remark("nofunc"), "");
     }
