@@ -436,3 +436,19 @@ fn a_command_that_touches_a_wire_is_caught() {
         "room commands may not import git",
     );
 }
+
+/// A test program that no suite runs proves nothing.
+#[test]
+fn every_test_program_is_in_a_suite() {
+    let runner = fs::read_to_string(root().join("tests/run")).expect("tests/run");
+    for entry in fs::read_dir(root().join("tests")).expect("tests").flatten() {
+        let path = entry.path();
+        let is_program = path.extension().is_some_and(|extension| extension == "rs")
+            || path.join("main.rs").is_file();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        assert!(
+            !is_program || runner.contains(&format!("--test {name}")),
+            "no suite of tests/run has --test {name}"
+        );
+    }
+}

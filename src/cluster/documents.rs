@@ -22,14 +22,16 @@ pub(super) fn split(shown: &str, bytes: &[u8]) -> Result<Vec<Document>, ObjectsE
         problem(shown, line, 1, "the file is not UTF-8")
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.trim_start().starts_with('{') {
-        return json_documents(shown, text);
-    }
     let mut documents = Vec::new();
     for (first_line, part) in parts(text) {
         let Some(offset) = content_line(part) else {
             continue;
         };
+        let content = part.strip_prefix("---").unwrap_or(part);
+        if content.trim_start().starts_with('{') {
+            documents.extend(json_documents(shown, content, first_line)?);
+            continue;
+        }
         let value = read(shown, part, first_line)?;
         if !value.is_null() {
             documents.push(Document {
@@ -100,8 +102,12 @@ fn first_line_of(text: &str) -> &str {
     line.split(" at line ").next().unwrap_or_default()
 }
 
-/// JSON documents, one behind the other.
-fn json_documents(shown: &str, text: &str) -> Result<Vec<Document>, ObjectsError> {
+/// JSON documents, one behind the other, from this line of the file on.
+fn json_documents(
+    shown: &str,
+    text: &str,
+    first_line: usize,
+) -> Result<Vec<Document>, ObjectsError> {
     let mut documents = Vec::new();
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     loop {
@@ -110,19 +116,22 @@ fn json_documents(shown: &str, text: &str) -> Result<Vec<Document>, ObjectsError
             None => return Ok(documents),
             Some(Ok(value)) => {
                 let blanks = text[start..].len() - text[start..].trim_start().len();
-                let line = text[..start + blanks].matches('\n').count() + 1;
+                let line = text[..start + blanks].matches('\n').count() + first_line;
                 documents.push(Document { line, value });
             }
             Some(Err(error)) => {
                 // Flow mappings of YAML look like JSON at first sight.
                 if documents.is_empty()
-                    && let Ok(value) = read(shown, text, 1)
+                    && let Ok(value) = read(shown, text, first_line)
                 {
-                    return Ok(vec![Document { line: 1, value }]);
+                    let blanks = text.len() - text.trim_start().len();
+                    let line = text[..blanks].matches('\n').count() + first_line;
+                    return Ok(vec![Document { line, value }]);
                 }
                 let message = error.to_string();
                 let message = message.split(" at line ").next().unwrap_or_default();
-                return Err(problem(shown, error.line(), error.column(), message));
+                let line = error.line() + first_line - 1;
+                return Err(problem(shown, line, error.column(), message));
             }
         }
     }
@@ -176,6 +185,17 @@ mod tests {
             [json!({"a": 1}), json!({"b": 2})]
         );
         assert_eq!(values("{a: 1, b: [x]}"), [json!({"a": 1, "b": ["x"]})]);
+        let text = "{\"a\": 1}\n---\n{\"b\": 2}\n--- {c: 3}\n---\nd: 4\n";
+        let documents = split("f", text.as_bytes()).unwrap();
+        let found: Vec<_> = documents
+            .iter()
+            .map(|document| (document.line, document.value.to_string()))
+            .collect();
+        let wanted = ["{\"a\":1}", "{\"b\":2}", "{\"c\":3}", "{\"d\":4}"].map(str::to_owned);
+        assert_eq!(
+            found,
+            [1, 3, 4, 6].into_iter().zip(wanted).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) fn excerpts(content: &[u8], splices: &[Splice]) -> Vec<Excerpt> {
 }
 
 fn breaks(bytes: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', bytes).count()
+    bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
 /// Where the line of a byte begins, and the context above it.

@@ -30,8 +30,8 @@ use crate::ports::{
 
 /// Images scanned at the same time, over all registries.
 const MAX_SCANS: usize = 16;
-/// Most pages of one list.
-const MAX_PAGES: usize = 10_000;
+/// Most pages of one list: 200,000 tags of a registry that gives 100 at once whatever it is asked for.
+const MAX_PAGES: usize = 2_000;
 /// Most pages in a row without a tag.
 const MAX_EMPTY_PAGES: usize = 100;
 /// Tags asked for at once, as the controllers ask.

@@ -186,19 +186,6 @@ mod tests {
 
     use super::*;
 
-    const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/yaml-print");
-
-    #[test]
-    fn the_recorded_value_prints_as_kubectl_prints_it() {
-        let input = std::fs::read_to_string(format!("{VECTORS}/input.json")).unwrap();
-        let expected = std::fs::read_to_string(format!("{VECTORS}/expected.yaml")).unwrap();
-        let printed = print(&serde_json::from_str(&input).unwrap());
-        for (at, (got, wanted)) in printed.lines().zip(expected.lines()).enumerate() {
-            assert_eq!(got, wanted, "line {}", at + 1);
-        }
-        assert_eq!(printed, expected);
-    }
-
     #[test]
     fn nested_collections_follow_their_keys() {
         let value = json!({"a": [{"b": {"c": [1, {"d": 2}]}}], "e": {"f": {"g": []}}});

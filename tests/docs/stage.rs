@@ -227,7 +227,8 @@ impl Drop for Stage {
     }
 }
 
-/// Stands in for Flux's controllers: every object is ready as soon as it is seen.
+/// Stands in for Flux's controllers: every object is ready as soon as it is seen, and every request
+/// is handled at once.
 struct Controllers {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -271,9 +272,10 @@ fn reconcile(cluster: &Cluster, kind: &str) {
     for object in list["items"].as_array().into_iter().flatten() {
         let metadata = &object["metadata"];
         let generation = &metadata["generation"];
-        if object["spec"]["suspend"] == true
-            || object["status"]["observedGeneration"] == *generation
-        {
+        let request = &metadata["annotations"]["reconcile.fluxcd.io/requestedAt"];
+        let seen = object["status"]["observedGeneration"] == *generation;
+        let handled = object["status"]["lastHandledReconcileAt"] == *request;
+        if object["spec"]["suspend"] == true || seen && handled {
             continue;
         }
         let path = format!(
@@ -289,7 +291,11 @@ fn reconcile(cluster: &Cluster, kind: &str) {
         cluster.request(
             "PATCH",
             &path,
-            Some(&json!({"status": {"observedGeneration": generation, "conditions": ready}})),
+            Some(&json!({"status": {
+                "observedGeneration": generation,
+                "lastHandledReconcileAt": request,
+                "conditions": ready,
+            }})),
         );
     }
 }

@@ -18,6 +18,7 @@ mod kube;
 mod policy;
 mod setters;
 mod template;
+mod yaml_print;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,6 +71,8 @@ struct Area {
     name: &'static str,
     /// Whether a file of the folder belongs to this project.
     is_run: fn(&str) -> bool,
+    /// The cases of a file.
+    cases: fn(&Path, &Value) -> Vec<Value>,
     run: fn(&Case<'_>) -> Option<Verdict>,
 }
 
@@ -77,24 +80,39 @@ const AREAS: &[Area] = &[
     Area {
         name: "cli",
         is_run: command_line::is_run,
+        cases: listed,
         run: command_line::run,
     },
     Area {
         name: "policy",
         is_run: |_| true,
+        cases: listed,
         run: policy::run,
     },
     Area {
         name: "setters",
         is_run: |_| true,
+        cases: listed,
         run: setters::run,
     },
     Area {
         name: "template",
         is_run: |_| true,
+        cases: listed,
         run: template::run,
     },
+    Area {
+        name: "yaml-print",
+        is_run: |_| true,
+        cases: yaml_print::cases,
+        run: yaml_print::run,
+    },
 ];
+
+/// The cases of a file that lists them.
+fn listed(_: &Path, document: &Value) -> Vec<Value> {
+    document["cases"].as_array().expect("cases").clone()
+}
 
 /// Compares two values and says how they differ.
 pub fn expect<T: PartialEq + fmt::Debug>(what: &str, got: &T, wanted: &T) -> Result<(), String> {
@@ -187,7 +205,12 @@ fn main() -> ExitCode {
         total: Count::default(),
         broken: false,
     };
-    for area in areas_of(&folder) {
+    let areas = areas_of(&folder);
+    let absent = AREAS.iter().map(|area| area.name);
+    for area in absent.filter(|name| wanted.is_empty() && !areas.contains(&(*name).to_owned())) {
+        println!("{area}: not in this folder, skipped");
+    }
+    for area in areas {
         if wants(&wanted, &area, None) {
             report.area(&folder, &area, &wanted);
         }
@@ -211,12 +234,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Folders of vectors; the end-to-end scenarios have a program of their own.
+/// Folders that hold more than the source of this program; the end-to-end scenarios have a program of
+/// their own.
 fn areas_of(folder: &Path) -> Vec<String> {
+    let is_source = |path: &Path| path.extension().is_some_and(|extension| extension == "rs");
+    let holds_cases = |path: &Path| {
+        fs::read_dir(path)
+            .is_ok_and(|entries| entries.flatten().any(|entry| !is_source(&entry.path())))
+    };
     let mut areas: Vec<String> = fs::read_dir(folder)
         .expect("a folder of vectors")
         .flatten()
-        .filter(|entry| entry.path().is_dir() && entry.file_name() != "e2e")
+        .filter(|entry| entry.file_name() != "e2e" && holds_cases(&entry.path()))
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     areas.sort();
@@ -287,9 +316,9 @@ impl Report {
     fn file(&mut self, area: &Area, file: &str, path: &Path) {
         let text = fs::read_to_string(path).expect("vectors");
         let document: Value = serde_json::from_str(&text).expect("vectors are JSON");
-        let cases = document["cases"].as_array().expect("cases");
+        let cases = (area.cases)(path, &document);
         let mut count = Count::default();
-        for value in cases {
+        for value in &cases {
             let name = format!(
                 "{}/{file}/{}",
                 area.name,
