@@ -16,7 +16,7 @@ use crate::cluster::{self, ConnectionSettings, LiveCluster, ManifestSource, Mani
 use crate::error::CommandError;
 use crate::flags::{Environment, GlobalFlags, ObjectFlags, RegistryFlags, TreeFlags};
 use crate::git::GitClient;
-use crate::ops::Services;
+use crate::ops::{ReadOnce, Services};
 use crate::output::{LogWriter, TerminalProgress, Ui};
 use crate::ports::{Cancellation, Clock, Cluster, Objects, Progress, SystemClock, Worktree};
 use crate::redacted::Redacted;
@@ -285,7 +285,7 @@ impl Context {
             }
         };
         Ok(Services {
-            objects,
+            objects: Arc::new(ReadOnce::new(objects)),
             cluster: None,
             registry: Arc::new(self.registry(registry)),
             git: Arc::new(self.git(tree)),
