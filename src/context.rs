@@ -25,6 +25,8 @@ use crate::worktree::UserWorktree;
 
 /// The namespace that objects without one get, and the one that is looked at by default.
 const DEFAULT_NAMESPACE: &str = "flux-system";
+/// The limit of an operation when the user gives none.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// How this program names itself to servers.
 const USER_AGENT: &str = concat!("kubectl-imageupdate/", env!("CARGO_PKG_VERSION"));
 /// Where a pod finds its own credentials.
@@ -96,9 +98,14 @@ impl Context {
         }
     }
 
-    /// Limit for the whole operation.
+    /// Limit for the whole operation; zero waits for nothing.
     pub fn timeout(&self) -> Duration {
-        self.global.timeout.to_std().unwrap_or_default()
+        self.given_timeout().unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    /// The limit that the user gave, for what has none by itself.
+    pub fn given_timeout(&self) -> Option<Duration> {
+        self.global.timeout?.to_std()
     }
 
     /// `-n`, else a valid `FLUX_SYSTEM_NAMESPACE`.

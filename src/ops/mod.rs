@@ -8,6 +8,7 @@
 mod access;
 mod agreement;
 mod checkout;
+mod deadline;
 mod declare;
 mod excerpt;
 mod explain;
@@ -34,6 +35,7 @@ mod tags;
 mod updates;
 mod worktree;
 
+pub use deadline::Deadline;
 pub use declare::{
     Conflict, Declaration, DeclareError, DeclareOptions, Declared, FIELD_MANAGER, declare,
 };
