@@ -2,8 +2,7 @@
 //! repository in a temporary folder, and the program's own command lines.
 //!
 //! Every line that begins with `kubectl imageupdate` is handed to the library's `run` exactly as it
-//! is printed. With `-- --keep` the registry stays up, so that the same lines can be typed with
-//! `kubectl-imageupdate` in place of `kubectl imageupdate`.
+//! is printed. With `-- --keep` the registry stays up, so that the same lines can be typed.
 #![expect(clippy::print_stdout, reason = "the example is a transcript")]
 
 use std::error::Error;
@@ -18,6 +17,9 @@ use std::{env, fs, thread};
 use kubectl_imageupdate::{Environment, Streams, run_for_code};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Names another namespace than the one that Flux has by default.
+const NAMESPACE: &str = "FLUX_SYSTEM_NAMESPACE";
 
 const TAGS: &[&str] = &[
     "4.0.0",
@@ -96,10 +98,14 @@ fn main() -> Result<()> {
     println!("help        cargo run -- --help");
     if keep {
         println!(
-            "\nThe registry stays up. From {} the lines above work as they are;",
-            folder.display()
+            "\nThe registry stays up. In another shell, where the lines above work as they are:"
         );
-        print!("press Enter to end it. ");
+        println!("cd '{}'; unset {NAMESPACE}", folder.display());
+        println!(
+            "kubectl() {{ shift; cargo run --quiet --manifest-path '{}/Cargo.toml' -- \"$@\"; }}",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        print!("Press Enter to end it. ");
         io::stdout().flush()?;
         io::stdin().read_line(&mut String::new())?;
     }
@@ -148,7 +154,9 @@ impl Demo {
             .iter()
             .chain(arguments)
             .map(OsString::from);
-        let environment = Environment::new(env::vars_os(), self.folder.clone());
+        // The demonstration has a namespace of its own, whatever the user's is.
+        let variables = env::vars_os().filter(|(name, _)| name != NAMESPACE);
+        let environment = Environment::new(variables, self.folder.clone());
         let code = run_for_code(all, environment, captured.streams());
         let bytes = captured.0.lock().map_err(|_| "the answer is gone")?.clone();
         Ok((code, String::from_utf8(bytes)?))

@@ -15,6 +15,7 @@ mod commands;
 mod formatting;
 mod generated;
 mod links;
+mod quickstart;
 mod stage;
 
 use std::path::{Path, PathBuf};
