@@ -16,7 +16,7 @@ use crate::cluster::{self, ConnectionSettings, LiveCluster, ManifestSource, Mani
 use crate::error::CommandError;
 use crate::flags::{Environment, GlobalFlags, ObjectFlags, RegistryFlags, TreeFlags};
 use crate::git::GitClient;
-use crate::ops::Services;
+use crate::ops::{ReadOnce, Services};
 use crate::output::{LogWriter, TerminalProgress, Ui};
 use crate::ports::{Cancellation, Clock, Cluster, Objects, Progress, SystemClock, Worktree};
 use crate::redacted::Redacted;
@@ -25,6 +25,8 @@ use crate::worktree::UserWorktree;
 
 /// The namespace that objects without one get, and the one that is looked at by default.
 const DEFAULT_NAMESPACE: &str = "flux-system";
+/// The limit of an operation when the user gives none.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// How this program names itself to servers.
 const USER_AGENT: &str = concat!("kubectl-imageupdate/", env!("CARGO_PKG_VERSION"));
 /// Where a pod finds its own credentials.
@@ -96,9 +98,14 @@ impl Context {
         }
     }
 
-    /// Limit for the whole operation.
+    /// Limit for the whole operation; zero waits for nothing.
     pub fn timeout(&self) -> Duration {
-        self.global.timeout.to_std().unwrap_or_default()
+        self.given_timeout().unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    /// The limit that the user gave, for what has none by itself.
+    pub fn given_timeout(&self) -> Option<Duration> {
+        self.global.timeout?.to_std()
     }
 
     /// `-n`, else a valid `FLUX_SYSTEM_NAMESPACE`.
@@ -285,7 +292,7 @@ impl Context {
             }
         };
         Ok(Services {
-            objects,
+            objects: Arc::new(ReadOnce::new(objects)),
             cluster: None,
             registry: Arc::new(self.registry(registry)),
             git: Arc::new(self.git(tree)),

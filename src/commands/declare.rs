@@ -1,6 +1,6 @@
 //! The second half of `create`: the object goes to the cluster.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -11,7 +11,9 @@ use crate::error::CommandError;
 use crate::exit::Outcome;
 use crate::flags::{ObjectFlags, RegistryFlags, TreeFlags};
 use crate::key::NamespacedName;
-use crate::ops::{DeclareError, DeclareOptions, Declared, Preview, declare, preview, wait_ready};
+use crate::ops::{
+    Deadline, DeclareError, DeclareOptions, Declared, Preview, declare, preview, wait_ready,
+};
 
 /// How long the choice of a new policy is looked for.
 const PREVIEW_LIMIT: Duration = Duration::from_secs(15);
@@ -43,7 +45,7 @@ pub(super) fn run(
         force_conflicts: options.force_conflicts,
         dry_run: options.dry_run,
     };
-    let begun = Instant::now();
+    let deadline = Deadline::after(context.timeout());
     runtime::block_on(context, async {
         let declaration = runtime::within(context, async {
             declare(cluster.as_ref(), kind, object, &declare_options)
@@ -69,9 +71,8 @@ pub(super) fn run(
         context.ui().print(&format!("{name} {word}{dry}\n"));
         if options.wait && !options.dry_run {
             context.ui().status(&format!("waiting for {name}"));
-            let limit = context.timeout().saturating_sub(begun.elapsed());
             let message = runtime::unless_interrupted(context, async {
-                wait_ready(cluster.as_ref(), kind, &key, limit)
+                wait_ready(cluster.as_ref(), kind, &key, deadline)
                     .await
                     .map_err(|error| CommandError::failed(format!("{name}: {error}")))
             })

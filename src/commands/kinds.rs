@@ -27,7 +27,9 @@ impl Named {
 }
 
 /// The words that name kinds, for messages.
-const CHOICES: &str = "all, repository, policy, update";
+const CHOICES: &str = "repository, policy, update";
+/// The verbs that also work on all kinds at once.
+const VERBS_OF_ALL: &[&str] = &["get", "reconcile"];
 /// The verbs whose first word is a kind.
 const VERBS: &[&str] = &["get", "reconcile", "export", "suspend", "resume", "delete"];
 
@@ -46,7 +48,8 @@ pub(super) fn read(
                 names: Vec::new(),
             }),
             None => Err(CommandError::usage(format!(
-                "which kind of object? Choose one of: {CHOICES}"
+                "which kind of object? Choose one of: {}",
+                choices(verb)
             ))
             .with_hint(format!("see '{program} {verb} --help' for usage"))),
         };
@@ -90,13 +93,24 @@ pub(super) fn read(
 
 fn one_kind(word: &str, program: &str, verb: &str) -> Result<Kind, CommandError> {
     Kind::from_word(word).ok_or_else(|| {
-        let meant = nearest(word).map(|near| format!("; did you mean \"{near}\"?"));
+        let meant = nearest(word, verb).map(|near| format!("; did you mean \"{near}\"?"));
         CommandError::usage(format!(
-            "unknown kind \"{word}\"{} Choose one of: {CHOICES}",
-            meant.unwrap_or_else(|| ".".to_owned())
+            "unknown kind \"{word}\"{} Choose one of: {}",
+            meant.unwrap_or_else(|| ".".to_owned()),
+            choices(verb)
         ))
         .with_hint(format!("see '{program} {verb} --help' for usage"))
     })
+}
+
+/// What a verb can be told to work on.
+fn choices(verb: &str) -> String {
+    let all = if VERBS_OF_ALL.contains(&verb) {
+        "all, "
+    } else {
+        ""
+    };
+    format!("{all}{CHOICES}")
 }
 
 fn distinct(names: Vec<String>) -> Vec<String> {
@@ -110,12 +124,13 @@ fn distinct(names: Vec<String>) -> Vec<String> {
 }
 
 /// The kind's word that is spelled most alike, if any is.
-fn nearest(word: &str) -> Option<&'static str> {
+fn nearest(word: &str, verb: &str) -> Option<&'static str> {
     let words = Kind::IMAGE.iter().flat_map(|kind| {
         let words = kind.words().iter().copied();
         words.chain([kind.plural(), kind.singular()])
     });
-    flags::nearest(word, std::iter::once("all").chain(words))
+    let all = VERBS_OF_ALL.contains(&verb).then_some("all");
+    flags::nearest(word, all.into_iter().chain(words))
 }
 
 /// What is wrong with the kind among the words behind a verb that takes one; for command lines that
@@ -161,5 +176,15 @@ mod tests {
             "unknown kind \"polcy\"; did you mean \"policy\"? Choose one of: all, repository, policy, update"
         );
         assert_eq!(error.hints, ["see 'p get --help' for usage"]);
+        let error = read(&words("al"), None, "p", "suspend").unwrap_err();
+        assert_eq!(
+            error.message,
+            "unknown kind \"al\". Choose one of: repository, policy, update"
+        );
+        let error = read(&[], None, "p", "delete").unwrap_err();
+        assert_eq!(
+            error.message,
+            "which kind of object? Choose one of: repository, policy, update"
+        );
     }
 }

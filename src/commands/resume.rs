@@ -1,7 +1,5 @@
 //! `resume`.
 
-use std::time::Instant;
-
 use clap::Args;
 use futures::future::join_all;
 use serde_json::json;
@@ -12,7 +10,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
 use crate::key::NamespacedName;
-use crate::ops::{FIELD_MANAGER, wait_ready};
+use crate::ops::{Deadline, FIELD_MANAGER, wait_ready};
 use crate::ports::{PatchKind, WriteOptions};
 
 /// Resume suspended objects
@@ -43,7 +41,7 @@ pub fn run(args: &ResumeArgs, context: &Context) -> Result<Outcome, CommandError
     let selected = args.selected.read(context, "resume")?;
     let kind = selected.kind;
     let cluster = context.cluster()?;
-    let begun = Instant::now();
+    let deadline = Deadline::after(context.timeout());
     runtime::block_on(context, async {
         let options = WriteOptions {
             field_manager: FIELD_MANAGER.to_owned(),
@@ -71,10 +69,9 @@ pub fn run(args: &ResumeArgs, context: &Context) -> Result<Outcome, CommandError
         })
         .await?;
         if args.wait {
-            let limit = context.timeout().saturating_sub(begun.elapsed());
             let waits = resumed.iter().map(|key| {
                 let cluster = cluster.as_ref();
-                async move { (key, wait_ready(cluster, kind, key, limit).await) }
+                async move { (key, wait_ready(cluster, kind, key, deadline).await) }
             });
             let waits = async { Ok(join_all(waits).await) };
             for (key, result) in runtime::unless_interrupted(context, waits).await? {

@@ -76,12 +76,16 @@ pub(super) fn block_on_within<T>(
     block_on(context, within(context, future))
 }
 
-/// Work on the cluster, limited by `--timeout` and ended by an interrupt.
+/// Work on the cluster, limited by `--timeout` and ended by an interrupt. A request is no wait, so
+/// that with 0 only `--request-timeout` limits it.
 pub(super) async fn within<T>(
     context: &Context,
     future: impl Future<Output = Result<T, CommandError>>,
 ) -> Result<T, CommandError> {
     let limit = context.timeout();
+    if limit.is_zero() {
+        return unless_interrupted(context, future).await;
+    }
     let limited = async {
         tokio::time::timeout(limit, future)
             .await

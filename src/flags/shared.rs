@@ -15,9 +15,9 @@ pub struct GlobalFlags {
     #[arg(short, long, global = true, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
 
-    /// Limit for the whole operation, waits included; a Go duration such as 1m30s
-    #[arg(long, global = true, value_name = "DURATION", default_value = "5m0s", value_parser = go_duration, allow_hyphen_values = true)]
-    pub timeout: GoDuration,
+    /// Limit for the whole operation, waits included; a Go duration such as 1m30s, by default 5m0s, and none for a watch; with 0 nothing is waited for
+    #[arg(long, global = true, value_name = "DURATION", value_parser = go_limit, allow_hyphen_values = true)]
+    pub timeout: Option<GoDuration>,
 
     /// Log level on standard error, from 0 (nothing) over 2 (information), 4 (debugging) and 6 (requests) to 8 (headers and bodies, secrets removed)
     #[arg(
@@ -141,7 +141,7 @@ pub struct KubeFlags {
     pub as_user_extra: Vec<String>,
 
     /// Limit for one request, a Go duration; 0 means none
-    #[arg(long, global = true, value_name = "DURATION", default_value = "0s", value_parser = go_duration, hide_short_help = true)]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "0s", value_parser = go_limit, allow_hyphen_values = true, hide_short_help = true)]
     pub request_timeout: GoDuration,
 
     /// No compressed answers
@@ -243,6 +243,15 @@ pub struct OutputFlags {
 /// Reads a Go duration for clap.
 pub fn go_duration(text: &str) -> Result<GoDuration, String> {
     GoDuration::parse(text).map_err(|error| error.to_string())
+}
+
+/// Reads a Go duration that limits something.
+fn go_limit(text: &str) -> Result<GoDuration, String> {
+    let limit = go_duration(text)?;
+    match limit.to_std() {
+        Some(_) => Ok(limit),
+        None => Err("a limit cannot be negative".to_owned()),
+    }
 }
 
 /// Checks the form of `KEY=VALUE`.

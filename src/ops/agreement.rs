@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures::future;
 use serde_json::{Value, json};
 
+use super::deadline::Deadline;
 use super::declare::FIELD_MANAGER;
 use super::gather::Gathered;
 use super::record::is_theirs;
@@ -43,7 +44,7 @@ pub(super) async fn agree(
     options: &RunOptions,
     gathered: &Gathered,
     policies: &[PolicyOutcome],
-    limit: Duration,
+    deadline: Deadline,
 ) -> Result<(Vec<Ahead>, Vec<Note>), OpsError> {
     let Some(cluster) = &services.cluster else {
         return Ok((Vec::new(), Vec::new()));
@@ -58,17 +59,25 @@ pub(super) async fn agree(
     services
         .progress
         .event(Event::WaitStarted { what: what.clone() });
-    let left = wait(cluster.as_ref(), &services.cancellation, &asked, limit).await;
+    let left = wait(
+        cluster.as_ref(),
+        &services.cancellation,
+        &asked,
+        deadline.left(),
+    )
+    .await;
     services.progress.event(Event::WaitFinished { what });
     stop_if_cancelled(services, "nothing was committed or pushed")?;
-    let within = GoDuration::from_std(options.timeout);
+    let within = GoDuration::from_std(deadline.limit());
     ahead.extend(asked.into_iter().filter_map(|difference| {
-        left.contains_key(&difference.policy).then(|| {
-            let held = left.get(&difference.policy).cloned().flatten();
-            let reason =
-                format!("they were asked to scan and did not follow within {within} (--timeout)");
-            difference.into_ahead(held, reason)
-        })
+        let unsettled = left.get(&difference.policy)?;
+        let reason = match &unsettled.unwatched {
+            Some(error) => format!("they were asked to scan and cannot be watched: {error}"),
+            None => {
+                format!("they were asked to scan and did not follow within {within} (--timeout)")
+            }
+        };
+        Some(difference.into_ahead(unsettled.held.clone(), reason))
     }));
     Ok((ahead, Vec::new()))
 }
@@ -180,60 +189,75 @@ async fn ask(
     (asked, ahead)
 }
 
-/// Watches until every policy holds our choice. Returns those that do not, with what they hold.
+/// A policy that does not hold our choice.
+struct Unsettled {
+    held: Option<ImageRef>,
+    /// Why nobody knows what became of it.
+    unwatched: Option<String>,
+}
+
+/// Watches until every policy holds our choice. Returns those that do not.
 async fn wait(
     cluster: &dyn Cluster,
     cancellation: &Cancellation,
     asked: &[Difference],
     limit: Duration,
-) -> BTreeMap<NamespacedName, Option<ImageRef>> {
-    let mut namespaces: BTreeMap<&str, BTreeMap<&str, (&ImageRef, Option<ImageRef>)>> =
-        BTreeMap::new();
+) -> BTreeMap<NamespacedName, Unsettled> {
+    let mut namespaces: BTreeMap<&str, Waiting<'_>> = BTreeMap::new();
     for difference in asked {
-        namespaces
-            .entry(&difference.policy.namespace)
-            .or_default()
-            .insert(
-                &difference.policy.name,
-                (&difference.selected, difference.held.clone()),
-            );
+        let waiting = namespaces.entry(&difference.policy.namespace).or_default();
+        waiting.policies.insert(
+            &difference.policy.name,
+            (&difference.selected, difference.held.clone()),
+        );
     }
     let watches = namespaces
         .iter_mut()
-        .map(|(namespace, waiting)| async move {
-            let scope = ObjectScope {
-                namespace: Some((*namespace).to_owned()),
-                ..ObjectScope::default()
-            };
-            let mut visit = |change: ObjectChange| {
-                if let ObjectChange::Added(object) | ObjectChange::Modified(object) = change {
-                    look(&object, waiting);
-                }
-                if waiting.is_empty() {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            };
-            // Where watching fails the policies stay unsettled, which is the careful answer.
-            let _ = cluster
-                .watch(Kind::ImagePolicy, &scope, "", &mut visit)
-                .await;
-        });
+        .map(|(namespace, waiting)| watch(cluster, namespace, waiting));
     let all = future::join_all(watches);
     tokio::select! {
         _ = all => {}
         () = interrupted(cancellation) => {}
         () = tokio::time::sleep(limit) => {}
     }
-    namespaces
-        .into_iter()
-        .flat_map(|(namespace, waiting)| {
-            waiting
-                .into_iter()
-                .map(move |(name, (_, held))| (NamespacedName::new(namespace, name), held))
-        })
-        .collect()
+    let mut unsettled = BTreeMap::new();
+    for (namespace, waiting) in namespaces {
+        for (name, (_, held)) in waiting.policies {
+            let unwatched = waiting.unwatched.clone();
+            let key = NamespacedName::new(namespace, name);
+            unsettled.insert(key, Unsettled { held, unwatched });
+        }
+    }
+    unsettled
+}
+
+/// The policies of one namespace that are waited for, by name: our choice and theirs.
+#[derive(Default)]
+struct Waiting<'d> {
+    policies: BTreeMap<&'d str, (&'d ImageRef, Option<ImageRef>)>,
+    unwatched: Option<String>,
+}
+
+async fn watch(cluster: &dyn Cluster, namespace: &str, waiting: &mut Waiting<'_>) {
+    let scope = ObjectScope {
+        namespace: Some(namespace.to_owned()),
+        ..ObjectScope::default()
+    };
+    let policies = &mut waiting.policies;
+    let mut visit = |change: ObjectChange| {
+        if let ObjectChange::Added(object) | ObjectChange::Modified(object) = change {
+            look(&object, policies);
+        }
+        if policies.is_empty() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let watched = cluster
+        .watch(Kind::ImagePolicy, &scope, "", &mut visit)
+        .await;
+    waiting.unwatched = watched.err().map(|error| error.to_string());
 }
 
 /// Takes a policy off the list once the controllers hold our choice.

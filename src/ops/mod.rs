@@ -8,6 +8,7 @@
 mod access;
 mod agreement;
 mod checkout;
+mod deadline;
 mod declare;
 mod excerpt;
 mod explain;
@@ -20,6 +21,7 @@ mod policies;
 mod preview;
 mod push;
 mod race;
+mod read_once;
 mod ready;
 mod record;
 mod replaced;
@@ -33,6 +35,7 @@ mod tags;
 mod updates;
 mod worktree;
 
+pub use deadline::Deadline;
 pub use declare::{
     Conflict, Declaration, DeclareError, DeclareOptions, Declared, FIELD_MANAGER, declare,
 };
@@ -40,6 +43,7 @@ pub use explain::{ExplainTarget, explain};
 pub use gather::{GatherError, Gathered, Scope, Targets};
 pub use message::{TemplateProblem, check_message_template};
 pub use preview::{Preview, preview};
+pub use read_once::ReadOnce;
 pub use ready::{Readiness, WaitError, readiness, wait_ready};
 pub use record::StatusMode;
 pub use request::{Answer, RequestOptions, Requested, request};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::deadline::Deadline;
 use crate::api::Kind;
 use crate::duration::GoDuration;
 use crate::key::NamespacedName;
@@ -77,7 +78,7 @@ pub enum WaitError {
     #[error("{0}")]
     Failed(String),
     /// Time is up.
-    #[error("not ready within {}{}", human(*limit), last(message))]
+    #[error("not ready within {}{}", GoDuration::from_std(*limit), last(message))]
     Timeout {
         /// The limit.
         limit: Duration,
@@ -90,16 +91,6 @@ pub enum WaitError {
     /// The API server failed.
     #[error(transparent)]
     Objects(#[from] ObjectsError),
-}
-
-/// To the second, since a part of the time may have gone into other waits.
-fn human(limit: Duration) -> String {
-    let rounded = if limit < Duration::from_secs(1) {
-        limit
-    } else {
-        Duration::from_secs((limit + Duration::from_millis(500)).as_secs())
-    };
-    GoDuration::from_std(rounded).to_string()
 }
 
 fn last(message: &str) -> String {
@@ -115,9 +106,9 @@ pub async fn wait_ready(
     cluster: &dyn Cluster,
     kind: Kind,
     key: &NamespacedName,
-    limit: Duration,
+    deadline: Deadline,
 ) -> Result<String, WaitError> {
-    wait(cluster, kind, key, limit, &readiness).await
+    wait(cluster, kind, key, deadline, &readiness).await
 }
 
 /// Watches the object until the verdict on it is not to wait; returns the Ready message.
@@ -125,7 +116,7 @@ pub(super) async fn wait(
     cluster: &dyn Cluster,
     kind: Kind,
     key: &NamespacedName,
-    limit: Duration,
+    deadline: Deadline,
     verdict: &(dyn Fn(&Value) -> Readiness + Sync),
 ) -> Result<String, WaitError> {
     let scope = ObjectScope {
@@ -158,13 +149,13 @@ pub(super) async fn wait(
                 }
             }
         };
-        tokio::time::timeout(limit, cluster.watch(kind, &scope, "", &mut visit)).await
+        tokio::time::timeout(deadline.left(), cluster.watch(kind, &scope, "", &mut visit)).await
     };
     match (ended, watched) {
         (Some(result), _) => result,
         (None, Ok(Err(error))) => Err(error.into()),
         (None, Ok(Ok(())) | Err(_)) => Err(WaitError::Timeout {
-            limit,
+            limit: deadline.limit(),
             message: last_message,
         }),
     }

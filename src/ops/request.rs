@@ -4,11 +4,12 @@
 //! each kind finds what the one before it made; and waiting for each object.
 //! Refuses: to scan, choose or push from here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future;
 use serde_json::{Value, json};
 
+use super::deadline::Deadline;
 use super::declare::FIELD_MANAGER;
 use super::gather::{self, Gathered, Scope, Targets};
 use super::ready::{Readiness, WaitError, readiness, wait};
@@ -60,7 +61,7 @@ pub async fn request(
     let Some(cluster) = &services.cluster else {
         return Ok(Vec::new());
     };
-    let begin = Instant::now();
+    let deadline = Deadline::after(options.timeout);
     let reading = gather::needed(cluster.as_ref(), &options.scope, &options.targets, false);
     let gathered = patiently(services, options.timeout, reading).await?;
     if !options.targets.names.is_empty() {
@@ -68,12 +69,11 @@ pub async fn request(
     }
     let mut requested = Vec::new();
     for (kind, objects) in in_order(&gathered) {
-        let left = options.timeout.saturating_sub(begin.elapsed());
         let answers = objects.into_iter().map(|(key, suspended)| async move {
             let answer = if suspended {
                 Answer::Suspended
             } else {
-                ask(services, cluster.as_ref(), kind, &key, left).await
+                ask(services, cluster.as_ref(), kind, &key, deadline).await
             };
             Requested { kind, key, answer }
         });
@@ -117,7 +117,7 @@ async fn ask(
     cluster: &dyn Cluster,
     kind: Kind,
     key: &NamespacedName,
-    limit: Duration,
+    deadline: Deadline,
 ) -> Answer {
     let now = services.clock.now().to_string();
     let patch = json!({"metadata": {"annotations": {REQUESTED_AT: now}}});
@@ -144,7 +144,7 @@ async fn ask(
             readiness(object)
         }
     };
-    let answer = wait(cluster, kind, key, limit, &verdict).await;
+    let answer = wait(cluster, kind, key, deadline, &verdict).await;
     services.progress.event(Event::WaitFinished { what });
     match answer {
         Ok(message) => Answer::Done(message),

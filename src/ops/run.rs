@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thiserror::Error;
 
+use super::deadline::Deadline;
 use super::gather::{self, GatherError, Scope, Targets};
 use super::record::{self, StatusMode};
 use super::status::rfc3339;
@@ -109,7 +110,7 @@ pub enum OpsError {
 
 /// Runs: gather, scan, choose, for automations plan and perhaps apply, and write the statuses.
 pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport, OpsError> {
-    let begin = Instant::now();
+    let deadline = Deadline::after(options.timeout);
     let reading = gather::gather(
         services.objects.as_ref(),
         &options.scope,
@@ -133,9 +134,8 @@ pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport,
     let include = |key: &NamespacedName| named(Kind::ImagePolicy, key);
     let decided = policies::decide_all(services, &gathered, &repositories, &include).await;
     stop_if_cancelled(services, "nothing was written")?;
-    let limit = options.timeout.saturating_sub(begin.elapsed());
     let (ahead, mut notes) =
-        agreement::agree(services, options, &gathered, &decided, limit).await?;
+        agreement::agree(services, options, &gathered, &decided, deadline).await?;
     let include = |key: &NamespacedName| named(Kind::ImageUpdateAutomation, key);
     let choices = Choices {
         policies: &decided,

@@ -1,6 +1,7 @@
 //! Where objects are: a cluster or files.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -21,7 +22,7 @@ pub struct ObjectScope {
 }
 
 /// Why objects could not be read or written.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum ObjectsError {
     /// An answer of the API server, in kubectl's sentence, or the problem with a file.
     #[error("{message}")]
@@ -45,7 +46,7 @@ pub enum ObjectsError {
         hint: Option<String>,
         /// Why.
         #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
     /// A document that cannot be read.
     #[error("{place}: {message}")]

@@ -79,6 +79,28 @@ fn what_the_controllers_do_not_agree_to_is_left_and_fails() {
 }
 
 #[test]
+fn controllers_that_may_not_be_watched_are_not_blamed_for_the_time() {
+    let mut scene = scene_of_controllers();
+    let rules = json!([
+        {"apiGroups": ["image.toolkit.fluxcd.io"], "resources": ["*"],
+            "verbs": ["get", "list", "patch"]},
+        {"apiGroups": ["source.toolkit.fluxcd.io"], "resources": ["gitrepositories"],
+            "verbs": ["get"]},
+    ]);
+    let kubeconfig =
+        scene
+            .cluster
+            .kubeconfig_with_rules("unwatching", Some(&scene.namespace), &rules);
+    scene.log_in(&kubeconfig);
+    let answer = scene.run(&["reconcile"]);
+    assert_eq!(answer.code, 1, "{}{}", answer.stdout, answer.stderr);
+    assert_eq!(scene.deployed("main"), "app:1.0.0");
+    let reason = "they were asked to scan and cannot be watched: Error from server (Forbidden): ";
+    assert!(answer.stderr.contains(reason), "{}", answer.stderr);
+    assert!(!answer.stderr.contains("--timeout"), "{}", answer.stderr);
+}
+
+#[test]
 fn ahead_of_cluster_writes_all_the_same() {
     let scene = scene_of_controllers();
     let mark = scene.cluster.mark();

@@ -97,6 +97,46 @@ fn logins_come_from_the_pull_secrets_of_a_service_account() {
 }
 
 #[test]
+fn what_many_objects_name_is_read_once() {
+    let scene = guarded();
+    scene.cluster.apply(&json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"namespace": scene.namespace, "name": "puller"},
+        "imagePullSecrets": [{"name": "registry-login"}],
+    }));
+    let spec = json!({"spec": {
+        "serviceAccountName": "puller", "secretRef": {"name": "registry-login"},
+    }});
+    scene.patch("imagerepositories", "app", &spec);
+    for mut second in scene.app("v1") {
+        second["metadata"]["name"] = "second".into();
+        match second["kind"].as_str() {
+            Some("ImageRepository") => second["spec"]["serviceAccountName"] = "puller".into(),
+            Some("ImagePolicy") => second["spec"]["imageRepositoryRef"]["name"] = "second".into(),
+            _ => {}
+        }
+        scene.cluster.apply(&second);
+    }
+    let mark = scene.cluster.mark();
+    scene.ok(&["reconcile", "--status=never"]);
+    let mut requests = scene.requests(mark);
+    requests.sort();
+    assert_eq!(
+        requests,
+        [
+            "get gitrepositories/flux-system 200",
+            "get imagerepositories/app 200",
+            "get imagerepositories/second 200",
+            "get secrets/git-login 200",
+            "get secrets/registry-login 200",
+            "get serviceaccounts/puller 200",
+            "list imagepolicies 200",
+            "list imageupdateautomations 200",
+        ]
+    );
+}
+
+#[test]
 fn a_missing_secret_is_the_controllers_failure_and_is_written_as_such() {
     let scene = guarded();
     let spec = json!({"spec": {"secretRef": {"name": "nowhere"}}});

@@ -155,7 +155,7 @@ fn a_missing_name_is_told_and_the_others_are_shown() {
 fn a_watch_shows_what_is_there_and_then_each_change() {
     let (cluster, namespace, program) = fixture(Profile::Today, "v1");
     let mut watch = program
-        .command(&["get", "policy", "-w", "-n", &namespace, "--timeout=60s"])
+        .command(&["get", "policy", "-w", "-n", &namespace])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -177,6 +177,21 @@ fn a_watch_shows_what_is_there_and_then_each_change() {
     );
     watch.kill().unwrap();
     watch.wait().unwrap();
+}
+
+#[test]
+fn a_limit_of_zero_waits_for_nothing_and_still_reads() {
+    let (_, namespace, program) = fixture(Profile::Today, "v1");
+    let at_once = ["-n", &namespace, "--timeout=0"];
+    let shown = program.ok(&[&["get", "policies", "-o", "name"], &at_once[..]].concat());
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+    let watched = program.run(&[&["get", "policies", "-w"], &at_once[..]].concat());
+    assert_eq!(watched.stdout.lines().count(), 4, "{}", watched.stdout);
+    assert!(
+        watched.stderr.contains("timed out waiting"),
+        "{}",
+        watched.stderr
+    );
 }
 
 #[test]

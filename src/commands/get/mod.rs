@@ -58,7 +58,7 @@ pub struct GetArgs {
     #[arg(long, value_name = "SELECTOR")]
     status_selector: Option<String>,
 
-    /// Show one kind, and then every change until --timeout or Ctrl-C
+    /// Show one kind, and then every change until Ctrl-C or --timeout
     #[arg(short, long)]
     watch: bool,
 

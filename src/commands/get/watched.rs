@@ -65,10 +65,13 @@ pub(super) fn run(query: &Query, context: &Context) -> Result<Outcome, CommandEr
         };
         let changes = cluster.watch(kind, &scope, &version, &mut visit);
         let limited = async {
-            match tokio::time::timeout(context.timeout(), changes).await {
+            let Some(limit) = context.given_timeout() else {
+                return Ok(changes.await?);
+            };
+            match tokio::time::timeout(limit, changes).await {
                 Ok(ended) => Ok(ended?),
                 Err(_) => Err(CommandError::failed("timed out waiting for the condition")
-                    .with_hint("a watch lasts as long as --timeout says")),
+                    .with_hint("without --timeout a watch lasts until Ctrl-C")),
             }
         };
         runtime::unless_interrupted(context, limited).await?;
