@@ -1,15 +1,22 @@
 //! A pattern ready to search with.
+//!
+//! Tags are ASCII. What a pattern says of other characters is left out of the automaton that searches
+//! such texts, which makes `\pL` a class of 52 letters in place of 140,000; texts with other
+//! characters get an automaton of their own when the first of them comes.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex::bytes::{CaptureLocations, Captures, Regex, RegexBuilder};
 
-use super::emit::emit;
+use super::emit::{Texts, emit};
 use super::literal::only_text;
 use super::parser::{PatternError, parse};
 
 /// Memory a compiled pattern may take, in bytes; Go's own limit is on instructions and was checked.
-const SIZE_LIMIT: usize = 1 << 30;
+const SIZE_LIMIT: usize = 1 << 28;
+/// The same for texts beyond ASCII, where classes are large, and no registry allows such a tag.
+const UNICODE_SIZE_LIMIT: usize = 1 << 25;
 /// Nesting is limited by Go's rule before.
 const NEST_LIMIT: u32 = 20_000;
 
@@ -17,13 +24,21 @@ const NEST_LIMIT: u32 = 20_000;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     source: String,
-    regex: Regex,
+    /// For texts in ASCII.
+    ascii: Regex,
+    /// The whole pattern in the spelling of `regex`.
+    spelling: String,
+    /// For other texts. `None` inside when it takes too much memory; it matches nothing then.
+    unicode: OnceLock<Option<Regex>>,
     names: Vec<String>,
     only_text: Option<String>,
 }
 
 /// Memory for searches with groups, so that a long list needs none for each of its texts.
-pub struct Scratch(CaptureLocations);
+pub struct Scratch {
+    ascii: CaptureLocations,
+    unicode: Option<CaptureLocations>,
+}
 
 /// The groups of one match.
 pub struct Groups<'t> {
@@ -57,14 +72,13 @@ impl Pattern {
     /// Compiles a pattern, or refuses it with Go's text.
     pub fn new(source: &str) -> Result<Self, PatternError> {
         let parsed = parse(source)?;
-        let regex = RegexBuilder::new(&emit(&parsed.node))
-            .size_limit(SIZE_LIMIT)
-            .nest_limit(NEST_LIMIT)
-            .build()
-            .map_err(|_| PatternError::too_large(source))?;
+        let ascii = compile(&emit(&parsed.node, Texts::Ascii), SIZE_LIMIT)
+            .ok_or_else(|| PatternError::too_large(source))?;
         Ok(Self {
             source: source.to_owned(),
-            regex,
+            ascii,
+            spelling: emit(&parsed.node, Texts::Any),
+            unicode: OnceLock::new(),
             only_text: only_text(&parsed.node),
             names: parsed.names,
         })
@@ -88,7 +102,20 @@ impl Pattern {
 
     /// Memory for [`ExtractTemplate::expand_match`](super::ExtractTemplate::expand_match).
     pub fn scratch(&self) -> Scratch {
-        Scratch(self.regex.capture_locations())
+        Scratch {
+            ascii: self.ascii.capture_locations(),
+            unicode: None,
+        }
+    }
+
+    /// The automaton for a text.
+    fn regex_for(&self, text: &str) -> Option<&Regex> {
+        if text.is_ascii() {
+            return Some(&self.ascii);
+        }
+        self.unicode
+            .get_or_init(|| compile(&self.spelling, UNICODE_SIZE_LIMIT))
+            .as_ref()
     }
 
     /// Searches once and hands over how to get the text of a group; `None` without a match.
@@ -97,8 +124,16 @@ impl Pattern {
         text: &'t str,
         scratch: &mut Scratch,
     ) -> Option<impl Fn(usize) -> Option<&'t str>> {
-        self.regex.captures_read(&mut scratch.0, text.as_bytes())?;
-        let locations = &scratch.0;
+        let regex = self.regex_for(text)?;
+        let locations = if text.is_ascii() {
+            &mut scratch.ascii
+        } else {
+            scratch
+                .unicode
+                .get_or_insert_with(|| regex.capture_locations())
+        };
+        regex.captures_read(locations, text.as_bytes())?;
+        let locations = &*locations;
         Some(move |index| {
             let (start, end) = locations.get(index)?;
             text.get(start..end)
@@ -107,19 +142,20 @@ impl Pattern {
 
     /// Whether the pattern matches anywhere.
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text.as_bytes())
+        self.regex_for(text)
+            .is_some_and(|regex| regex.is_match(text.as_bytes()))
     }
 
     /// The leftmost match.
     pub fn find(&self, text: &str) -> Option<Range<usize>> {
-        self.regex.find(text.as_bytes()).map(|found| found.range())
+        let found = self.regex_for(text)?.find(text.as_bytes())?;
+        Some(found.range())
     }
 
     /// The groups of the leftmost match.
     pub fn groups<'t>(&self, text: &'t str) -> Option<Groups<'t>> {
-        self.regex
-            .captures(text.as_bytes())
-            .map(|captures| Groups { text, captures })
+        let captures = self.regex_for(text)?.captures(text.as_bytes())?;
+        Some(Groups { text, captures })
     }
 
     /// The groups of every match, without empty ones right behind another match.
@@ -127,8 +163,18 @@ impl Pattern {
     where
         't: 'p,
     {
-        self.regex
-            .captures_iter(text.as_bytes())
+        self.regex_for(text)
+            .into_iter()
+            .flat_map(move |regex| regex.captures_iter(text.as_bytes()))
             .map(move |captures| Groups { text, captures })
     }
+}
+
+/// The automaton of a pattern in the spelling of `regex`; `None` when it takes too much memory.
+fn compile(spelling: &str, size_limit: usize) -> Option<Regex> {
+    RegexBuilder::new(spelling)
+        .size_limit(size_limit)
+        .nest_limit(NEST_LIMIT)
+        .build()
+        .ok()
 }

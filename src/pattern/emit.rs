@@ -1,48 +1,59 @@
 //! The tree in the spelling of the `regex` crate.
 
+use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
+
 use super::parser::{ClassItem, Node};
 
 /// A class that matches nothing.
 const NOTHING: &str = "[^\\x{0}-\\x{10FFFF}]";
 
+/// The texts that a spelling is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// Texts in ASCII: what the pattern says of other characters is left out.
+    Ascii,
+    /// All.
+    Any,
+}
+
 /// The pattern's text for `regex`.
-pub(super) fn emit(node: &Node) -> String {
+pub(super) fn emit(node: &Node, texts: Texts) -> String {
     let mut text = String::new();
-    write(node, &mut text);
+    write(node, texts, &mut text);
     text
 }
 
-fn write(node: &Node, text: &mut String) {
+fn write(node: &Node, texts: Texts, text: &mut String) {
     match node {
         Node::Empty => text.push_str("(?:)"),
-        Node::Literal(code, fold) => literal(*code, *fold, text),
+        Node::Literal(code, fold) => literal(*code, *fold, texts, text),
         Node::Class {
             items,
             negated,
             fold,
-        } => class(items, *negated, *fold, text),
-        Node::Dot(true) => text.push_str("(?s:.)"),
-        Node::Dot(false) => text.push_str("[^\\n]"),
+        } => one_of(&class(items, *negated, *fold), texts, text),
+        Node::Dot(true) => one_of("(?s:.)", texts, text),
+        Node::Dot(false) => one_of("[^\\n]", texts, text),
         Node::BeginText => text.push_str("\\A"),
         Node::EndText => text.push_str("\\z"),
         Node::BeginLine => text.push_str("(?m:^)"),
         Node::EndLine => text.push_str("(?m:$)"),
         Node::WordBoundary => text.push_str("(?-u:\\b)"),
         Node::NoWordBoundary => text.push_str("(?-u:\\B)"),
-        Node::Concat(nodes) => nodes.iter().for_each(|node| group(node, text)),
+        Node::Concat(nodes) => nodes.iter().for_each(|node| write(node, texts, text)),
         Node::Alternate(nodes) => {
             text.push_str("(?:");
             for (index, node) in nodes.iter().enumerate() {
                 if index > 0 {
                     text.push('|');
                 }
-                write(node, text);
+                write(node, texts, text);
             }
             text.push(')');
         }
         Node::Capture(node) => {
             text.push('(');
-            write(node, text);
+            write(node, texts, text);
             text.push(')');
         }
         Node::Repeat {
@@ -52,7 +63,7 @@ fn write(node: &Node, text: &mut String) {
             lazy,
         } => {
             text.push_str("(?:");
-            write(node, text);
+            write(node, texts, text);
             text.push(')');
             match (min, max) {
                 (0, None) => text.push('*'),
@@ -68,24 +79,54 @@ fn write(node: &Node, text: &mut String) {
     }
 }
 
-/// A member of a concatenation; only an alternation would swallow its neighbours, and it brings its
-/// own parentheses.
-fn group(node: &Node, text: &mut String) {
-    write(node, text);
-}
-
-fn literal(code: u32, fold: bool, text: &mut String) {
+fn literal(code: u32, fold: bool, texts: Texts, text: &mut String) {
     // Surrogates are valid in Go's patterns and match nothing.
     if char::from_u32(code).is_none() {
         text.push_str(NOTHING);
     } else if fold {
-        text.push_str(&format!("(?i:\\x{{{code:X}}})"));
+        one_of(&format!("(?i:\\x{{{code:X}}})"), texts, text);
+    } else if texts == Texts::Ascii && code > 0x7f {
+        text.push_str(NOTHING);
     } else {
         text.push_str(&format!("\\x{{{code:X}}}"));
     }
 }
 
-fn class(items: &[ClassItem], negated: bool, fold: bool, text: &mut String) {
+/// Writes what matches one character.
+fn one_of(spelling: &str, texts: Texts, text: &mut String) {
+    let class = match texts {
+        Texts::Any => None,
+        Texts::Ascii => ascii_part(spelling),
+    };
+    let Some(class) = class else {
+        text.push_str(spelling);
+        return;
+    };
+    if class.ranges().is_empty() {
+        text.push_str(NOTHING);
+        return;
+    }
+    text.push('[');
+    for part in class.ranges() {
+        range(part.start().into(), part.end().into(), text);
+    }
+    text.push(']');
+}
+
+/// The characters of ASCII among those that a spelling matches.
+fn ascii_part(spelling: &str) -> Option<ClassUnicode> {
+    let ascii = ClassUnicode::new([ClassUnicodeRange::new('\0', '\x7f')]);
+    match regex_syntax::parse(spelling).ok()?.into_kind() {
+        HirKind::Class(Class::Unicode(mut class)) => {
+            class.intersect(&ascii);
+            Some(class)
+        }
+        // A class of one character.
+        _ => None,
+    }
+}
+
+fn class(items: &[ClassItem], negated: bool, fold: bool) -> String {
     let mut inner = String::new();
     for item in items {
         match item {
@@ -94,17 +135,13 @@ fn class(items: &[ClassItem], negated: bool, fold: bool, text: &mut String) {
         }
     }
     if inner.is_empty() {
-        text.push_str(if negated { "(?s:.)" } else { NOTHING });
-        return;
+        return if negated { "(?s:.)" } else { NOTHING }.to_owned();
     }
+    let negation = if negated { "^" } else { "" };
     if fold {
-        text.push_str("(?i:");
-    }
-    text.push_str(if negated { "[^" } else { "[" });
-    text.push_str(&inner);
-    text.push(']');
-    if fold {
-        text.push(')');
+        format!("(?i:[{negation}{inner}])")
+    } else {
+        format!("[{negation}{inner}]")
     }
 }
 
@@ -117,4 +154,53 @@ fn range(low: u32, high: u32, text: &mut String) {
     };
     part(low, high.min(0xd7ff));
     part(low.max(0xe000), high);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::bytes::Regex;
+
+    use super::super::parser::parse;
+    use super::*;
+
+    #[test]
+    fn a_large_class_is_small_for_texts_in_ascii() {
+        let node = parse("(?i)\\pL{1000}é").unwrap().node;
+        let spelling = emit(&node, Texts::Ascii);
+        assert_eq!(
+            spelling,
+            "(?:[\\x{41}-\\x{5A}\\x{61}-\\x{7A}]){1000,1000}[^\\x{0}-\\x{10FFFF}]"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn texts_in_ascii_match_alike(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "a", "k", "(?i)", "(?-i)", "ſ", "[^b]", "\\pL", "(", ")", "|", "*", "+?", "{2}", ".",
+                    "\\b", "[[:^alpha:]K]", "é", "$", "\\z", "[^s]", "(?:x|é)", "{2}?", "(?:x{2})?", "\\W",
+                ]),
+                0..8,
+            ),
+            texts in prop::collection::vec("[abksxKSX \\n]{0,6}", 1..6),
+        ) {
+            let Ok(parsed) = parse(&parts.concat()) else {
+                return Ok(());
+            };
+            let [whole, ascii] = [Texts::Any, Texts::Ascii]
+                .map(|texts| Regex::new(&emit(&parsed.node, texts)).unwrap());
+            prop_assert_eq!(whole.captures_len(), ascii.captures_len());
+            for text in &texts {
+                let groups = |regex: &Regex| {
+                    regex.captures(text.as_bytes()).map(|captures| {
+                        let ranges = captures.iter().map(|group| group.map(|group| group.range()));
+                        ranges.collect::<Vec<_>>()
+                    })
+                };
+                prop_assert_eq!(groups(&whole), groups(&ascii), "{:?} on {:?}", parts, text);
+            }
+        }
+    }
 }

@@ -267,7 +267,7 @@ mod tests {
         let variables = [("PATH".to_owned(), path), ("HOME".to_owned(), home)];
         let keychain = Keychain::new(RegistrySettings {
             environment: variables.into_iter().collect(),
-            helper_timeout: Duration::from_secs(5),
+            helper_timeout: Duration::from_secs(60),
             ..RegistrySettings::default()
         });
         (folder, keychain)

@@ -1,22 +1,14 @@
 //! Registries and Git hosts that cannot be reached or refuse.
 
 use crate::stage::{Stage, assert_fails};
+use crate::support::closed_port::closed_port;
 use crate::support::git_server::{GitServer, Settings};
 use crate::support::registry_server::{Access, RegistryContent, RegistryOptions};
-
-/// An address on which nothing listens: bound once, then given back.
-fn closed_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
 
 #[test]
 fn an_unreachable_registry_is_named() {
     let stage = Stage::new();
-    let host = format!("127.0.0.1:{}", closed_port());
+    let host = closed_port().to_string();
     stage.repository(&format!("image: {host}/org/app"));
     stage.fails(&["image repository flux-system/app", &host, "refused"]);
 }
@@ -81,7 +73,7 @@ fn a_registry_that_forbids_is_named() {
 #[test]
 fn an_unreachable_git_host_is_named() {
     let stage = Stage::new();
-    let url = format!("http://127.0.0.1:{}/fleet.git", closed_port());
+    let url = format!("http://{}/fleet.git", closed_port());
     stage.git(&url, "");
     stage.fails(&["image update automation flux-system/fleet", &url]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::placeholders::Placeholders;
 use crate::scenario::{Commit, Content, Scenario, entries, list};
 use crate::support::certificates;
+use crate::support::closed_port::closed_port;
 use crate::support::git_repository::{Repositories, Repository};
 use crate::support::git_server::{Fault, GitServer, Settings};
 use crate::support::registry_server::{RegistryContent, RegistryOptions, RegistryServer};
@@ -472,10 +473,7 @@ fn registries(
     placeholders.bind("REGISTRY_TLS", secure.host());
     placeholders.bind("CA_B64", STANDARD.encode(&pair.certificate));
     servers.push(secure);
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port");
-    placeholders.bind("REGISTRY_CLOSED", closed.to_string());
+    placeholders.bind("REGISTRY_CLOSED", closed_port().to_string());
     servers
 }
 

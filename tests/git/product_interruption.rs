@@ -1,9 +1,10 @@
 //! Ctrl-C at every stage, and what a terminal shows meanwhile.
 
 use std::io::Read as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::fixture::{MARKED, small};
 use crate::product::{Objects, good};
@@ -171,17 +172,39 @@ fn a_second_ctrl_c_does_not_wait_for_a_server_that_is_silent() {
     assert_eq!(log.matches("flux@example.com").count(), 1, "{log}");
 }
 
+/// Whether the typescript of a terminal holds these words by now.
+fn shows(screen: &Path, words: &str) -> bool {
+    std::fs::read(screen).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(words))
+}
+
 #[test]
 fn a_terminal_shows_the_fetch_and_the_push_and_a_file_shows_neither() {
     let repositories = Repositories::new();
     let repository = small(&repositories);
-    repository.hook("pre-receive", "echo checking; sleep 1");
     let server = GitServer::start(repositories.root(), Settings::default());
     let program = Program::new();
     let objects = Objects::new(&server.url("fleet"));
     let plain = objects.reconcile(&program);
     assert!(!good(&plain).stderr.contains("Fetching"), "{plain:#?}");
 
+    // The server goes on when the terminal shows what it is waited for.
+    let screen = program.write("screen", "");
+    repository.hook(
+        "pre-receive",
+        &format!(
+            "echo checking; until grep -q 'Pushing main' {}; do sleep 0.05; done",
+            screen.display()
+        ),
+    );
+    let seen = screen.clone();
+    server.fault(move |head| {
+        let started = Instant::now();
+        while head.posts("git-upload-pack") && !shows(&seen, "Fetching") {
+            assert!(started.elapsed() < PATIENCE, "the fetch is not shown");
+            std::thread::yield_now();
+        }
+        None
+    });
     let file = program.write("objects.yaml", &objects.tag("3.0").yaml());
     let line = format!(
         "{} reconcile update -f {}",
@@ -191,7 +214,8 @@ fn a_terminal_shows_the_fetch_and_the_push_and_a_file_shows_neither() {
     let template = program.command::<&str>(&[]);
     let mut command = Command::new("script");
     command
-        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .args(["--quiet", "--flush", "--return", "--command", &line])
+        .arg(&screen)
         .current_dir(program.path())
         .env_clear()
         .envs(

@@ -322,9 +322,10 @@ fn a_lost_race_is_run_again_until_the_time_is_up() {
         }
         None
     });
+    // Time for more than one attempt, however busy the machine is.
     let answer = stage
         .objects()
-        .run(&stage.program, &["reconcile", "update", "--timeout", "1s"]);
+        .run(&stage.program, &["reconcile", "update", "--timeout", "8s"]);
     bad(
         &answer,
         "refs/heads/main kept moving while the run was repeated",

@@ -7,6 +7,7 @@ use kubectl_imageupdate::redacted::Redacted;
 use kubectl_imageupdate::registry::{RegistryClient, RegistrySettings};
 
 use crate::support::certificates::{Authority, Pair, self_signed, server_config};
+use crate::support::closed_port::closed_port;
 use crate::support::http::{Answer, HttpServer};
 use crate::support::registry_server::{JSON, RegistryContent, RegistryOptions, RegistryServer};
 use crate::tunnel::{TunnelProxy, upgrading_port};
@@ -245,10 +246,7 @@ async fn a_proxy_that_refuses_is_named() {
 
 #[tokio::test]
 async fn a_proxy_that_is_not_there_is_named() {
-    let address = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    let address = closed_port();
     let mut scan = request("registry.example", "a/b");
     scan.proxy = Some(proxy(&address, "x"));
     let error = tags(&client(), &scan).await.unwrap_err();

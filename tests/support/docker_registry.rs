@@ -102,16 +102,18 @@ impl DockerRegistry {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Waits until something answers on the port; false when the process ended instead.
+    /// Waits until the registry answers on the port; false when the process ended instead.
     fn wait(&mut self) -> bool {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(120);
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
         while Instant::now() < end {
             if let Ok(Some(_)) = self.child.try_wait() {
                 return false;
             }
-            // A TLS server answers plain HTTP with a 400 in plain text.
-            if let Ok(mut stream) = TcpStream::connect(address) {
+            // Who answers on the port may be another test's server, until this one says that it
+            // listens. A TLS server answers plain HTTP with a 400 in plain text.
+            let listens = self.log().contains("listening on");
+            if let (true, Ok(mut stream)) = (listens, TcpStream::connect(address)) {
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
                 let _ = stream.write_all(b"GET /v2/ HTTP/1.0\r\nHost: localhost\r\n\r\n");
                 let mut answer = [0; 5];

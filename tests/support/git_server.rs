@@ -8,8 +8,9 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use base64::Engine as _;
 
@@ -98,11 +99,22 @@ pub struct Settings {
     pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
+/// How long a request may take to be answered.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[derive(Default)]
+struct Log {
+    entries: Vec<Logged>,
+    /// Entries so far, those handed over included.
+    written: usize,
+}
+
 struct Shared {
     root: PathBuf,
     settings: Mutex<Settings>,
-    log: Mutex<Vec<Logged>>,
+    log: Mutex<Log>,
     arrived: AtomicUsize,
+    logged: Condvar,
     stopping: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
@@ -124,6 +136,7 @@ impl GitServer {
             settings: Mutex::new(settings),
             log: Mutex::default(),
             arrived: AtomicUsize::new(0),
+            logged: Condvar::new(),
             stopping: AtomicBool::new(false),
             open: Mutex::default(),
         });
@@ -164,12 +177,25 @@ impl GitServer {
 
     /// The requests so far, in the order of their end.
     pub fn log(&self) -> Vec<Logged> {
-        self.shared.log.lock().unwrap().clone()
+        self.whole_log().entries.clone()
     }
 
     /// Hands over the requests so far and forgets them.
     pub fn take_log(&self) -> Vec<Logged> {
-        std::mem::take(&mut self.shared.log.lock().unwrap())
+        std::mem::take(&mut self.whole_log().entries)
+    }
+
+    /// The log, once every request that arrived is in it: a client has its answer a moment earlier.
+    fn whole_log(&self) -> MutexGuard<'_, Log> {
+        let log = self.shared.log.lock().unwrap();
+        let arrived = self.shared.arrived.load(Ordering::SeqCst);
+        let (log, waited) = self
+            .shared
+            .logged
+            .wait_timeout_while(log, PATIENCE, |log| log.written < arrived)
+            .unwrap();
+        assert!(!waited.timed_out(), "a request is not answered");
+        log
     }
 }
 
@@ -270,7 +296,8 @@ fn serve<S: Read + Write>(stream: S, shared: &Shared, connection: usize) -> std:
         let silent = matches!(fault, Some(Fault::Silence | Fault::ServeInSilence));
         let outcome = answer(&mut stream, &request, &settings, fault, &shared.root);
         let status = *outcome.as_ref().unwrap_or(&0);
-        shared.log.lock().unwrap().push(Logged {
+        let mut log = shared.log.lock().unwrap();
+        log.entries.push(Logged {
             method: request.method.clone(),
             target: request.target.clone(),
             status,
@@ -280,6 +307,9 @@ fn serve<S: Read + Write>(stream: S, shared: &Shared, connection: usize) -> std:
             authorization: request.header("authorization").map(ToOwned::to_owned),
             protocol: request.header("git-protocol").map(ToOwned::to_owned),
         });
+        log.written += 1;
+        drop(log);
+        shared.logged.notify_all();
         if silent {
             // Until the client gives up, or the server stops and closes the connection.
             std::io::copy(&mut stream, &mut std::io::sink())?;
@@ -506,6 +536,8 @@ fn copy_chunks(
 ) -> std::io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     let mut passed = 0;
+    // Where the byte to corrupt is, counted from the beginning of the reply.
+    let mut corrupted = None;
     loop {
         let count = from.read(&mut buffer)?;
         let mut chunk = &mut buffer[..count];
@@ -518,8 +550,12 @@ fn copy_chunks(
                 return Err(std::io::Error::other("reply cut by the test"));
             }
             Some(Fault::CorruptPack(offset)) => {
-                let start = chunk.windows(4).position(|four| four == b"PACK");
-                if let Some(byte) = start.and_then(|start| chunk.get_mut(start + offset)) {
+                if corrupted.is_none() {
+                    let start = chunk.windows(4).position(|four| four == b"PACK");
+                    corrupted = start.map(|start| passed + start + offset);
+                }
+                let here = corrupted.and_then(|at| at.checked_sub(passed));
+                if let Some(byte) = here.and_then(|at| chunk.get_mut(at)) {
                     *byte ^= 0x55;
                 }
             }

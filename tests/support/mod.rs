@@ -14,6 +14,7 @@
 )]
 
 pub mod certificates;
+pub mod closed_port;
 pub mod docker_registry;
 pub mod git_repository;
 pub mod git_server;

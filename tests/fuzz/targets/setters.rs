@@ -23,8 +23,10 @@ pub(super) fn targets() -> Vec<Target> {
 fn seeds() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/setters");
     let mut seeds = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        let text = std::fs::read_to_string(entry.path()).unwrap();
+    let files = std::fs::read_dir(folder).unwrap().flatten();
+    let files = files.map(|entry| entry.path());
+    for path in files.filter(|path| path.extension().is_some_and(|end| end == "json")) {
+        let text = std::fs::read_to_string(path).unwrap();
         let document: Value = serde_json::from_str(&text).unwrap();
         let cases = document["cases"].as_array().unwrap();
         let files = cases.iter().filter_map(|case| case["files"].as_object());
