@@ -97,7 +97,9 @@ impl Pattern {
         text: &'t str,
         scratch: &mut Scratch,
     ) -> Option<impl Fn(usize) -> Option<&'t str>> {
-        self.regex.captures_read(&mut scratch.0, text.as_bytes())?;
+        let start = self.start(text, 0)?;
+        self.regex
+            .captures_read_at(&mut scratch.0, text.as_bytes(), start)?;
         let locations = &scratch.0;
         Some(move |index| {
             let (start, end) = locations.get(index)?;
@@ -107,19 +109,41 @@ impl Pattern {
 
     /// Whether the pattern matches anywhere.
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text.as_bytes())
+        self.start(text, 0)
+            .is_some_and(|start| self.regex.is_match_at(text.as_bytes(), start))
     }
 
     /// The leftmost match.
     pub fn find(&self, text: &str) -> Option<Range<usize>> {
-        self.regex.find(text.as_bytes()).map(|found| found.range())
+        let start = self.start(text, 0)?;
+        let found = self.regex.find_at(text.as_bytes(), start)?;
+        Some(found.range())
     }
 
     /// The groups of the leftmost match.
     pub fn groups<'t>(&self, text: &'t str) -> Option<Groups<'t>> {
-        self.regex
-            .captures(text.as_bytes())
-            .map(|captures| Groups { text, captures })
+        self.groups_from(text, 0)
+    }
+
+    fn groups_from<'t>(&self, text: &'t str, at: usize) -> Option<Groups<'t>> {
+        let start = self.start(text, at)?;
+        let captures = self.regex.captures_at(text.as_bytes(), start)?;
+        Some(Groups { text, captures })
+    }
+
+    /// Where to search from, so that no empty match inside of a character is found: a search of bytes
+    /// looks there too, Go does not.
+    fn start(&self, text: &str, mut at: usize) -> Option<usize> {
+        if text.is_ascii() {
+            return Some(at);
+        }
+        loop {
+            let found = self.regex.find_at(text.as_bytes(), at)?;
+            if text.is_char_boundary(found.start()) {
+                return Some(at);
+            }
+            at = found.start() + 1;
+        }
     }
 
     /// The groups of every match, without empty ones right behind another match.
@@ -127,8 +151,24 @@ impl Pattern {
     where
         't: 'p,
     {
-        self.regex
-            .captures_iter(text.as_bytes())
-            .map(move |captures| Groups { text, captures })
+        let (mut at, mut last_end) = (Some(0), None);
+        std::iter::from_fn(move || {
+            loop {
+                let position = at?;
+                let groups = self.groups_from(text, position)?;
+                let found = groups.range(0)?;
+                at = if found.end == position {
+                    let next = text[position..].chars().next();
+                    next.map(|character| position + character.len_utf8())
+                } else {
+                    Some(found.end)
+                };
+                let behind_another = found.is_empty() && last_end == Some(found.start);
+                last_end = Some(found.end);
+                if !behind_another {
+                    return Some(groups);
+                }
+            }
+        })
     }
 }
