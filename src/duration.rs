@@ -33,7 +33,7 @@ pub enum DurationError {
 
 /// Go's quoting in these messages: `"` and `\` behind a backslash, control and non-ASCII bytes as
 /// `\xNN`.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for byte in text.bytes() {
         match byte {
@@ -41,7 +41,7 @@ fn quote(text: &str) -> String {
                 quoted.push('\\');
                 quoted.push(char::from(byte));
             }
-            b' '..=b'~' => quoted.push(char::from(byte)),
+            b' '..=b'\x7f' => quoted.push(char::from(byte)),
             byte => quoted.push_str(&format!("\\x{byte:02x}")),
         }
     }

@@ -124,7 +124,7 @@ impl Pattern {
         text: &'t str,
         scratch: &mut Scratch,
     ) -> Option<impl Fn(usize) -> Option<&'t str>> {
-        let regex = self.regex_for(text)?;
+        let (regex, start) = self.search(text, 0)?;
         let locations = if text.is_ascii() {
             &mut scratch.ascii
         } else {
@@ -132,7 +132,7 @@ impl Pattern {
                 .unicode
                 .get_or_insert_with(|| regex.capture_locations())
         };
-        regex.captures_read(locations, text.as_bytes())?;
+        regex.captures_read_at(locations, text.as_bytes(), start)?;
         let locations = &*locations;
         Some(move |index| {
             let (start, end) = locations.get(index)?;
@@ -142,20 +142,42 @@ impl Pattern {
 
     /// Whether the pattern matches anywhere.
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex_for(text)
-            .is_some_and(|regex| regex.is_match(text.as_bytes()))
+        self.search(text, 0)
+            .is_some_and(|(regex, start)| regex.is_match_at(text.as_bytes(), start))
     }
 
     /// The leftmost match.
     pub fn find(&self, text: &str) -> Option<Range<usize>> {
-        let found = self.regex_for(text)?.find(text.as_bytes())?;
+        let (regex, start) = self.search(text, 0)?;
+        let found = regex.find_at(text.as_bytes(), start)?;
         Some(found.range())
     }
 
     /// The groups of the leftmost match.
     pub fn groups<'t>(&self, text: &'t str) -> Option<Groups<'t>> {
-        let captures = self.regex_for(text)?.captures(text.as_bytes())?;
+        self.groups_from(text, 0)
+    }
+
+    fn groups_from<'t>(&self, text: &'t str, at: usize) -> Option<Groups<'t>> {
+        let (regex, start) = self.search(text, at)?;
+        let captures = regex.captures_at(text.as_bytes(), start)?;
         Some(Groups { text, captures })
+    }
+
+    /// The automaton for a text, and where to search from so that no empty match inside of a character
+    /// is found: a search of bytes looks there too, Go does not.
+    fn search(&self, text: &str, mut at: usize) -> Option<(&Regex, usize)> {
+        let regex = self.regex_for(text)?;
+        if text.is_ascii() {
+            return Some((regex, at));
+        }
+        loop {
+            let found = regex.find_at(text.as_bytes(), at)?;
+            if text.is_char_boundary(found.start()) {
+                return Some((regex, at));
+            }
+            at = found.start() + 1;
+        }
     }
 
     /// The groups of every match, without empty ones right behind another match.
@@ -163,10 +185,25 @@ impl Pattern {
     where
         't: 'p,
     {
-        self.regex_for(text)
-            .into_iter()
-            .flat_map(move |regex| regex.captures_iter(text.as_bytes()))
-            .map(move |captures| Groups { text, captures })
+        let (mut at, mut last_end) = (Some(0), None);
+        std::iter::from_fn(move || {
+            loop {
+                let position = at?;
+                let groups = self.groups_from(text, position)?;
+                let found = groups.range(0)?;
+                at = if found.end == position {
+                    let next = text[position..].chars().next();
+                    next.map(|character| position + character.len_utf8())
+                } else {
+                    Some(found.end)
+                };
+                let behind_another = found.is_empty() && last_end == Some(found.start);
+                last_end = Some(found.end);
+                if !behind_another {
+                    return Some(groups);
+                }
+            }
+        })
     }
 }
 

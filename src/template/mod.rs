@@ -21,6 +21,8 @@
 //! ```
 
 pub mod commit;
+#[cfg(test)]
+mod corners;
 mod exec;
 mod fmt;
 mod functions;

@@ -74,7 +74,8 @@ impl Directives<'_> {
         self.flags(printer);
         let mut numbered = self.argument_number();
         numbered = self.width(printer, numbered);
-        if self.peek() == Some(b'.') {
+        // A dot at the very end is a verb.
+        if self.peek() == Some(b'.') && self.at + 1 < self.format.len() {
             self.at += 1;
             numbered = self.precision(printer, numbered);
         }
@@ -91,7 +92,7 @@ impl Directives<'_> {
             printer.write(format!("%!{verb}(BADINDEX)").as_bytes());
         } else if let Some(value) = self.values.get(self.next) {
             self.next += 1;
-            if verb == 'v' {
+            if matches!(verb, 'v' | 'w') {
                 printer.flags.go_syntax = std::mem::take(&mut printer.flags.sharp);
                 printer.flags.names = std::mem::take(&mut printer.flags.plus);
             }
@@ -147,10 +148,10 @@ impl Directives<'_> {
         let numbered = self.argument_number();
         if self.peek() == Some(b'*') {
             self.at += 1;
-            match self.number_argument() {
-                None => printer.write(b"%!(BADPREC)"),
-                // A negative one counts as none.
-                Some(precision) => printer.flags.precision = usize::try_from(precision).ok(),
+            let precision = self.number_argument();
+            printer.flags.precision = precision.and_then(|number| usize::try_from(number).ok());
+            if printer.flags.precision.is_none() {
+                printer.write(b"%!(BADPREC)");
             }
             return false;
         }
@@ -171,12 +172,12 @@ impl Directives<'_> {
     fn number(&mut self) -> Option<usize> {
         let mut value = None;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
-            let next = value.unwrap_or(0) * 10 + i64::from(digit - b'0');
-            if next > NUMBER_LIMIT {
+            // Looked at before each digit, so that the last one may go beyond.
+            if value.unwrap_or(0) > NUMBER_LIMIT {
                 self.at = self.format.len();
                 return None;
             }
-            value = Some(next);
+            value = Some(value.unwrap_or(0) * 10 + i64::from(digit - b'0'));
             self.at += 1;
         }
         value.and_then(|value| usize::try_from(value).ok())

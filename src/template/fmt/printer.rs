@@ -109,7 +109,7 @@ impl Printer {
             self.problem
                 .get_or_insert("the value is nested too deeply to be printed");
         }
-        if self.is_full() || self.by_method(value, verb) {
+        if self.is_full() || self.by_method(value, verb, depth) {
             return;
         }
         match value {
@@ -177,12 +177,14 @@ impl Printer {
     }
 
     /// `String` methods speak for a value under the verbs that strings have.
-    fn by_method(&mut self, value: &Value, verb: char) -> bool {
+    fn by_method(&mut self, value: &Value, verb: char, depth: usize) -> bool {
+        // Bytes as an argument are looked at one by one before anything asks for methods.
+        let is_bytes = matches!(value, Value::List(list) if *list.go_type() == types::BYTES);
+        if verb == 'w' && !self.complaining && !(is_bytes && depth == 0) {
+            self.bad_verb(value, verb);
+            return true;
+        }
         let Value::Object(object) = value else {
-            if verb == 'w' && !self.complaining {
-                self.bad_verb(value, verb);
-                return true;
-            }
             return false;
         };
         if self.complaining || self.flags.go_syntax {
@@ -256,7 +258,7 @@ impl Printer {
                 self.write(b"[]byte{");
                 for (index, byte) in bytes.iter().enumerate() {
                     self.separate(index);
-                    self.write(format!("{byte:#x}").as_bytes());
+                    self.go_unsigned(u64::from(*byte));
                 }
                 self.write(b"}");
             }
@@ -353,7 +355,7 @@ impl Printer {
         };
         match verb {
             'v' if self.flags.go_syntax && !signed => {
-                self.pad(format!("{magnitude:#x}").as_bytes());
+                self.go_unsigned(magnitude);
             }
             'v' | 'd' => self.digits(&magnitude.to_string(), negative, verb),
             'b' => self.digits(&format!("{magnitude:b}"), negative, verb),
@@ -365,6 +367,13 @@ impl Printer {
             'U' => self.unicode(magnitude, negative),
             _ => self.bad_verb(value, verb),
         }
+    }
+
+    /// `0x1f`, as unsigned numbers stand in a Go program.
+    fn go_unsigned(&mut self, number: u64) {
+        let sharp = std::mem::replace(&mut self.flags.sharp, true);
+        self.digits(&format!("{number:x}"), false, 'x');
+        self.flags.sharp = sharp;
     }
 
     fn digits(&mut self, digits: &str, negative: bool, verb: char) {
@@ -394,12 +403,14 @@ impl Printer {
             text.push(' ');
         }
         let missing = least.saturating_sub(digits.len());
+        if verb == 'O' {
+            text.push_str("0o");
+        }
         text.push_str(match verb {
-            'O' => "0o",
             'b' if flags.sharp => "0b",
             'x' if flags.sharp => "0x",
             'X' if flags.sharp => "0X",
-            'o' if flags.sharp && missing == 0 && !digits.starts_with('0') => "0",
+            'o' | 'O' if flags.sharp && missing == 0 && !digits.starts_with('0') => "0",
             _ => "",
         });
         text.push_str(&"0".repeat(missing));
@@ -500,7 +511,8 @@ fn byte(value: &Value) -> Option<u8> {
 
 /// `%#g` and its relatives: always a decimal point, and zeros up to the precision.
 fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
-    let wanted = if matches!(verb, 'g' | 'G' | 'x' | 'X') {
+    // Go fills up under x, but not under X.
+    let wanted = if matches!(verb, 'g' | 'G' | 'x') {
         precision.unwrap_or(6)
     } else {
         0

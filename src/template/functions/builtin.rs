@@ -237,9 +237,7 @@ fn escape_js(text: &[u8]) -> Vec<u8> {
                 other => escaped.extend(format!("\\u{:04X}", u32::from(other)).bytes()),
             }
         }
-        for _ in chunk.invalid() {
-            escaped.extend_from_slice("\u{fffd}".as_bytes());
-        }
+        escaped.extend_from_slice(chunk.invalid());
     }
     escaped
 }

@@ -130,10 +130,12 @@ impl Time {
     /// The date that many years, months and days later; the 31st of a shorter month runs over.
     fn plus_date(self, years: i64, months: i64, days: i64) -> Self {
         let (year, month, day) = self.date();
-        let months = month - 1 + months.clamp(-1_000_000, 1_000_000);
-        let year = year + years.clamp(-1_000_000, 1_000_000) + months.div_euclid(12);
+        // Beyond these Go's own seconds overflow.
+        let months = month - 1 + months.clamp(-100_000_000_000, 100_000_000_000);
+        let years = years.clamp(-10_000_000_000, 10_000_000_000);
+        let year = year.saturating_add(years) + months.div_euclid(12);
         let first = days_before(year, months.rem_euclid(12) + 1, 1);
-        let days = first + day - 1 + days.clamp(-100_000_000, 100_000_000);
+        let days = first + day - 1 + days.clamp(-10_000_000_000_000, 10_000_000_000_000);
         Self {
             seconds: days * 86_400 + self.local().rem_euclid(86_400) - self.offset,
             ..self
@@ -274,8 +276,14 @@ impl Object for Time {
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
         vec![
-            ("wall", Value::int(self.nanoseconds)),
-            ("ext", Value::int64(self.seconds)),
+            (
+                "wall",
+                Value::Unsigned(self.nanoseconds.unsigned_abs(), &types::UINT64),
+            ),
+            (
+                "ext",
+                Value::int64(self.seconds.wrapping_sub(Self::default().seconds)),
+            ),
             ("loc", Value::int(self.offset)),
         ]
     }

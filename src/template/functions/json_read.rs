@@ -2,6 +2,7 @@
 
 use super::{Call, Outcome};
 use crate::number::parse_float;
+use crate::semver::quote;
 use crate::template::value::{NESTING_LIMIT, Text, Value};
 
 /// Reads the first argument.
@@ -18,26 +19,18 @@ pub(super) fn read(call: &Call<'_>) -> Outcome {
     }
 }
 
+/// What Go reads where the text ends inside of a word.
+const END: u8 = b' ';
+
 fn invalid(byte: u8, context: &str) -> String {
     let shown = match byte {
-        b'\'' => r"'\''".to_owned(),
-        b'"' => "'\"'".to_owned(),
-        b' '..=b'~' | 0x80.. => format!("'{}'", char::from(byte)),
-        b'\n' => r"'\n'".to_owned(),
-        b'\r' => r"'\r'".to_owned(),
-        b'\t' => r"'\t'".to_owned(),
-        0x7..=0xd => format!(
-            "'\\{}'",
-            match byte {
-                0x7 => 'a',
-                0x8 => 'b',
-                0xb => 'v',
-                _ => 'f',
-            }
-        ),
-        byte => format!("'\\x{byte:02x}'"),
+        b'\'' => r"\'".to_owned(),
+        b'"' => "\"".to_owned(),
+        byte => quote(&char::from(byte).to_string())
+            .trim_matches('"')
+            .to_owned(),
     };
-    format!("invalid character {shown} {context}")
+    format!("invalid character '{shown}' {context}")
 }
 
 struct Reader<'c, 't> {
@@ -84,11 +77,10 @@ impl Reader<'_, '_> {
         for expected in word.bytes() {
             match self.peek() {
                 Some(byte) if byte == expected => self.at += 1,
-                // Go ends the input with a blank.
                 other => {
                     let context =
                         format!("in literal {word} (expecting '{}')", char::from(expected));
-                    return Err(invalid(other.unwrap_or(b' '), &context));
+                    return Err(invalid(other.unwrap_or(END), &context));
                 }
             }
         }
@@ -98,8 +90,7 @@ impl Reader<'_, '_> {
     fn digits(&mut self, context: &str) -> Result<(), String> {
         match self.peek() {
             Some(b'0'..=b'9') => {}
-            Some(other) => return Err(invalid(other, context)),
-            None => return Self::end(),
+            other => return Err(invalid(other.unwrap_or(END), context)),
         }
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
@@ -214,9 +205,7 @@ impl Reader<'_, '_> {
     }
 
     fn escape(&mut self, bytes: &mut Vec<u8>) -> Result<(), String> {
-        let Some(byte) = self.peek() else {
-            return Self::end();
-        };
+        let byte = self.peek().unwrap_or(END);
         self.at += 1;
         bytes.push(match byte {
             b'"' | b'\\' | b'/' => byte,
@@ -240,9 +229,7 @@ impl Reader<'_, '_> {
     fn unit(&mut self) -> Result<u32, String> {
         let mut unit = 0;
         for _ in 0..4 {
-            let Some(byte) = self.peek() else {
-                return Self::end();
-            };
+            let byte = self.peek().unwrap_or(END);
             let Some(digit) = char::from(byte).to_digit(16) else {
                 return Err(invalid(byte, "in \\u hexadecimal character escape"));
             };

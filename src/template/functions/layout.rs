@@ -1,7 +1,7 @@
 //! Go's date layouts: the date of 2 January 2006 as an example of what is meant.
 
 use super::dates::{Time, days_before};
-use crate::semver::quote;
+use crate::duration::quote;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -332,11 +332,10 @@ impl<'v> Reader<'v> {
     /// Text of the layout; blanks stand for any number of them.
     fn literal(&mut self, text: &str) -> Result<(), String> {
         let mut expected = text;
-        let whole = self.value;
         while let Some(first) = expected.chars().next() {
             if first == ' ' {
                 if !self.value.is_empty() && !self.value.starts_with(' ') {
-                    return self.mismatch(whole, text);
+                    return self.mismatch(self.value, text);
                 }
                 expected = expected.trim_start_matches(' ');
                 self.value = self.value.trim_start_matches(' ');
@@ -344,7 +343,7 @@ impl<'v> Reader<'v> {
             }
             match self.value.strip_prefix(first) {
                 Some(rest) => self.value = rest,
-                None => return self.mismatch(whole, text),
+                None => return self.mismatch(self.value, text),
             }
             expected = &expected[first.len_utf8()..];
         }

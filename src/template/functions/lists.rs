@@ -193,6 +193,10 @@ fn chunk(call: &Call<'_>) -> Outcome {
     let chunks: Vec<&[Value]> = match usize::try_from(size) {
         _ if count == 0.0 => Vec::new(),
         Ok(size) => values.chunks(size.max(1)).collect(),
+        // The one chunk would have the size itself.
+        Err(_) if values.is_empty() => {
+            return Err("runtime error: makeslice: len out of range".to_owned());
+        }
         Err(_) => vec![&values[..(length % size as f64) as usize]],
     };
     let chunks: Result<Vec<Value>, String> = chunks

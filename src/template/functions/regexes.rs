@@ -4,7 +4,7 @@ use super::{Call, Function, Outcome};
 use crate::pattern::{ExtractTemplate, Pattern};
 use crate::template::fmt::quoted;
 use crate::template::value::Parameter::{Int, String as Str};
-use crate::template::value::Value;
+use crate::template::value::{List, Value, types};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("regexMatch", &[Str, Str], |call| {
@@ -70,10 +70,18 @@ fn most(count: i64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
+/// Go's nil list, which is `null` in JSON.
+fn no_strings() -> Value {
+    Value::List(List::nil(&types::STRINGS))
+}
+
 fn find_all(call: &Call<'_>) -> Outcome {
     let (pattern, text) = (compiled(call)?, call.str(1));
     let matches = pattern.all_groups(&text).take(most(call.int(2)));
     let texts: Vec<&str> = matches.map(|groups| groups.get(0).unwrap_or("")).collect();
+    if texts.is_empty() {
+        return Ok(no_strings());
+    }
     call.strings(texts)
 }
 
@@ -117,7 +125,7 @@ fn replace_literal(call: &Call<'_>) -> Outcome {
 fn split(call: &Call<'_>) -> Outcome {
     let (pattern, text, most) = (compiled(call)?, call.str(1), most(call.int(2)));
     if most == 0 {
-        return call.strings(Vec::<&str>::new());
+        return Ok(no_strings());
     }
     if text.is_empty() && !pattern.as_str().is_empty() {
         return call.strings([""]);

@@ -36,8 +36,7 @@ enum Part {
 
 fn parse(call: &Call<'_>) -> Outcome {
     let text = call.str(0);
-    let url = read(&text)
-        .map_err(|error| format!("unable to parse url: parse {}: {error}", quote(&text)))?;
+    let url = read(&text).map_err(|error| format!("unable to parse url: {error}"))?;
     let entry = |key: &str, value: &[u8]| (Text::from(key), Value::from(value));
     call.new_dict(vec![
         entry("scheme", url.scheme.as_bytes()),
@@ -78,21 +77,20 @@ fn join(call: &Call<'_>) -> Outcome {
     let user = text("userinfo")?;
     if !user.is_empty() {
         let whole = format!("proto://{user}@host");
-        let parsed = read(&whole).map_err(|error| {
-            format!(
-                "unable to parse userinfo in dict: parse {}: {error}",
-                quote(&whole)
-            )
-        })?;
-        url.user = parsed.user;
+        let parsed = read(&whole);
+        url.user = parsed
+            .map_err(|error| format!("unable to parse userinfo in dict: {error}"))?
+            .user;
     }
     call.string(written(&url))
 }
 
 fn read(text: &str) -> Result<Url, String> {
     let (before, fragment) = text.split_once('#').unwrap_or((text, ""));
-    let mut url = read_request(before)?;
-    url.fragment = decode(fragment, Part::Fragment)?;
+    // The complaint shows as much as was looked at.
+    let complaint = |shown: &str, error: String| format!("parse {}: {error}", quote(shown));
+    let mut url = read_request(before).map_err(|error| complaint(before, error))?;
+    url.fragment = decode(fragment, Part::Fragment).map_err(|error| complaint(text, error))?;
     fragment.clone_into(&mut url.raw_fragment);
     Ok(url)
 }

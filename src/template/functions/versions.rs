@@ -121,8 +121,11 @@ impl Object for Semver {
 
     fn method(&self, name: &str) -> Option<&'static [Parameter]> {
         match name {
-            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String"
-            | "IncMajor" | "IncMinor" | "IncPatch" => Some(&[]),
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor"
+            | "IncMinor" | "IncPatch" => Some(&[]),
+            // The other methods have pointers as receivers.
+            _ if self.go_type != &POINTER => None,
+            "Original" => Some(&[]),
             "Compare" | "Equal" | "LessThan" | "LessThanEqual" | "GreaterThan"
             | "GreaterThanEqual" => Some(OTHER),
             _ => None,

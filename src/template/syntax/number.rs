@@ -52,7 +52,10 @@ impl Number {
                 matches!(sign, '+' | '-') && !text[..=*at].ends_with(['e', 'E', 'p', 'P'])
             })
             .map_or(0, |(at, _)| at + 1);
-        let part = |text: &str| parse_float(text).map_err(|error| error.to_string());
+        let part = |text: &str| {
+            parse_float(text)
+                .map_err(|error| format!("strconv.ParseFloat: parsing {}: {error}", quote(text)))
+        };
         let real = part(&text[..split])?;
         let imaginary = part(text[split..].trim_end_matches('i'))?;
         Ok(Self::of_parts(text, real, imaginary))
