@@ -23,14 +23,15 @@ pub(super) fn check(document: &Document<'_>, start: usize) -> Result<(), Unfit> 
             return Err(Unfit::unreadable(start, reason));
         }
     }
+    // Of two keys of one text the first counts.
+    let mut seen = false;
     let mut metadata = None;
     for piece in nodes() {
         if let Some(at) = metadata.take() {
             let fits = match piece {
                 Piece::Start(collection) => !document.collections[*collection].sequence,
                 Piece::Scalar(scalar) => scalar.is_null(),
-                Piece::Alias(_) => true,
-                Piece::End(_) | Piece::Comment(_) => false,
+                Piece::Alias(_) | Piece::End(_) | Piece::Comment(_) => false,
             };
             if !fits {
                 return Err(Unfit::unreadable(at, "metadata is no mapping"));
@@ -40,6 +41,7 @@ pub(super) fn check(document: &Document<'_>, start: usize) -> Result<(), Unfit> 
             && scalar.place == Place::Key
             && scalar.collection == Some(0)
             && scalar.value == "metadata"
+            && !std::mem::replace(&mut seen, true)
         {
             metadata = Some(scalar.range.start);
         }
