@@ -204,8 +204,10 @@ fn has_blank_line(between: &str) -> bool {
 /// belongs to the collection.
 fn is_in_line_with_dash(text: &str, scalar: &Scalar<'_>, comment: &Range<usize>) -> bool {
     let between = &text[comment.end..token_start(text, scalar)];
-    let Some(dash) = between.find('-').map(|at| comment.end + at) else {
-        // The comment stands behind the dash.
+    let before = &text[line_start(text, comment.start)..comment.start];
+    let dash = between.find('-').map(|at| comment.end + at);
+    let Some(dash) = dash.filter(|_| before.trim().is_empty()) else {
+        // The comment stands behind a dash.
         return true;
     };
     let column = |at: usize| at - line_start(text, at);
@@ -245,6 +247,8 @@ mod tests {
         assert_eq!(marked("a:\n  - k: v\n# c\n  - y\n"), None);
         assert_eq!(marked("a: [[z\n # c\n ],\n b]\n"), None);
         assert_eq!(marked("a:\n- k: v\n# c\nb: y\n"), None);
+        let behind_dash = marked("a:\n- k: v\n- # c\n  - y\n");
+        assert_eq!(behind_dash.as_deref(), Some("y"));
     }
 
     #[test]

@@ -144,6 +144,7 @@ pub(super) fn read<'t>(text: &'t str, range: &Range<usize>) -> Result<Document<'
             before: Before::Other,
             refused: None,
         }),
+        unfit: None,
         frames: Vec::new(),
         document: Document::default(),
     };
@@ -172,6 +173,9 @@ pub(super) fn read<'t>(text: &'t str, range: &Range<usize>) -> Result<Document<'
     }
     let behind = behind.unwrap_or(body.len());
     builder.look_for_tabs(&Event::StreamEnd, &(behind..behind));
+    if let Some(unfit) = builder.unfit {
+        return Err(unfit);
+    }
     if let Some(at) = builder.tabs.and_then(|tabs| tabs.refused) {
         let reason = "the controllers' parser takes no tab here";
         return Err(Unfit::unreadable(at, reason));
@@ -214,6 +218,8 @@ struct Frame {
 struct Builder<'t> {
     text: &'t str,
     tabs: Option<Tabs>,
+    /// The first node that the controllers' parser refuses.
+    unfit: Option<Unfit>,
     /// What is parsed, and where it begins in the file.
     body: &'t str,
     base: usize,
@@ -224,6 +230,9 @@ struct Builder<'t> {
 impl<'t> Builder<'t> {
     fn event(&mut self, event: Event<'t>, bytes: Range<usize>, tag_start: Option<usize>) {
         let range = bytes.start + self.base..bytes.end + self.base;
+        if self.unfit.is_none() {
+            self.unfit = fitness::of_node(self.text, &event, &range);
+        }
         match event {
             Event::Scalar(mut value, style, _, tag) => {
                 let foreign = tag.as_deref().is_some_and(is_foreign);
