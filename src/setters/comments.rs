@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::edit::token_start;
 use super::nodes::{Document, Piece, Place, Scalar};
 
 /// A comment and the scalar it marks, by position among the document's pieces.
@@ -31,6 +32,7 @@ impl Placed {
 enum Last {
     Nothing,
     Scalar(usize),
+    BlockCollection,
     Other,
 }
 
@@ -55,7 +57,9 @@ pub(super) fn place(text: &str, document: &Document<'_>) -> Vec<Placed> {
                 }
             }
             Piece::Scalar(scalar) => {
-                let head = head_comment(text, scalar, &waiting);
+                let behind = matches!(last, Last::BlockCollection);
+                let head = head_comment(text, scalar, &waiting)
+                    .filter(|comment| !behind || is_in_line_with_dash(text, scalar, comment));
                 for comment in waiting.drain(..) {
                     let marks = head.as_ref() == Some(&comment);
                     placed.push(Placed {
@@ -69,6 +73,8 @@ pub(super) fn place(text: &str, document: &Document<'_>) -> Vec<Placed> {
             Piece::Start(collection) if document.collections[*collection].sequence => {
                 last = Last::Other;
             }
+            // What stands above the next item comes before the end of the item above.
+            Piece::End(bracket) if bracket.is_empty() => last = Last::BlockCollection,
             Piece::Start(_) | Piece::Alias(_) | Piece::End(_) => {
                 placed.extend(waiting.drain(..).map(Placed::idle));
                 last = Last::Other;
@@ -158,7 +164,7 @@ fn head_comment(text: &str, scalar: &Scalar<'_>, waiting: &[Range<usize>]) -> Op
         // A blank line behind a comment makes it a foot of the item before.
         Place::Item { .. } => {
             let mut group = Vec::new();
-            let mut below = scalar.range.start;
+            let mut below = token_start(text, scalar);
             for comment in waiting.iter().rev() {
                 if has_blank_line(&text[comment.end..below]) {
                     break;
@@ -170,9 +176,17 @@ fn head_comment(text: &str, scalar: &Scalar<'_>, waiting: &[Range<usize>]) -> Op
         }
     };
     match group.as_slice() {
-        [only] => Some((*only).clone()),
+        [only] if !is_above_nested_sequence(text, scalar, only) => Some((*only).clone()),
         _ => None,
     }
+}
+
+/// Whether more than one dash stands between a comment and a scalar: the comment then belongs to
+/// the sequence that the scalar begins, which is an item itself.
+fn is_above_nested_sequence(text: &str, scalar: &Scalar<'_>, comment: &Range<usize>) -> bool {
+    let between = &text[comment.end..token_start(text, scalar)];
+    let dashes = between.split_whitespace().filter(|word| *word == "-");
+    dashes.count() > 1
 }
 
 /// Whether an empty line lies between the end of one line and the start of another.
@@ -184,4 +198,65 @@ fn has_blank_line(between: &str) -> bool {
         && rest[..rest.len() - 1]
             .iter()
             .any(|line| line.trim().is_empty())
+}
+
+/// Whether a comment begins where the dash of its item does. Behind a collection, one that does not
+/// belongs to the collection.
+fn is_in_line_with_dash(text: &str, scalar: &Scalar<'_>, comment: &Range<usize>) -> bool {
+    let between = &text[comment.end..token_start(text, scalar)];
+    let before = &text[line_start(text, comment.start)..comment.start];
+    let dash = between.find('-').map(|at| comment.end + at);
+    let Some(dash) = dash.filter(|_| before.trim().is_empty()) else {
+        // The comment stands behind a dash.
+        return true;
+    };
+    let column = |at: usize| at - line_start(text, at);
+    column(comment.start) == column(dash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setters::documents::documents;
+    use crate::setters::nodes::read;
+
+    /// The scalar that the only comment of a text marks.
+    fn marked(text: &str) -> Option<String> {
+        let ranges = documents(text).unwrap();
+        let document = read(text, &ranges[0]).unwrap();
+        let placed = place(text, &document);
+        let [only] = placed.as_slice() else {
+            panic!("{placed:?}")
+        };
+        let scalar = document.scalar(only.scalar?)?;
+        Some(scalar.value.clone().into_owned())
+    }
+
+    #[test]
+    fn a_comment_above_an_item_marks_it_whatever_the_item_before_is() {
+        for before in ["x", "k: v", "- x", "{a: b}", "|\n  x"] {
+            let text = format!("a:\n- {before}\n# c\n- y\nb: z\n");
+            assert_eq!(marked(&text).as_deref(), Some("y"), "{text}");
+        }
+        assert_eq!(
+            marked("a:\n- x\n# c\n- |-\n\n  y\n").as_deref(),
+            Some("\ny")
+        );
+        assert_eq!(marked("a:\n- k: v\n# c\n\n- y\n"), None);
+        assert_eq!(marked("a:\n- k: v\n  # c\n- y\n"), None);
+        assert_eq!(marked("a:\n  - k: v\n# c\n  - y\n"), None);
+        assert_eq!(marked("a: [[z\n # c\n ],\n b]\n"), None);
+        assert_eq!(marked("a:\n- k: v\n# c\nb: y\n"), None);
+        let behind_dash = marked("a:\n- k: v\n- # c\n  - y\n");
+        assert_eq!(behind_dash.as_deref(), Some("y"));
+    }
+
+    #[test]
+    fn a_comment_above_a_nested_sequence_marks_none_of_its_items() {
+        assert_eq!(marked("a:\n# c\n- - x\n").as_deref(), None);
+        assert_eq!(marked("a:\n# c\n-\n  - x\n").as_deref(), None);
+        assert_eq!(marked("a:\n- y\n# c\n- - x\n").as_deref(), None);
+        assert_eq!(marked("a:\n# c\n- x\n").as_deref(), Some("x"));
+        assert_eq!(marked("a:\n-\n  # c\n  - x\n").as_deref(), Some("x"));
+    }
 }

@@ -36,13 +36,19 @@ pub(super) fn edit(
     target: (usize, usize),
     value: &str,
 ) -> Option<Edit> {
-    let (range, spelling) = if scalar.is_block() {
+    let (mut range, mut spelling) = if scalar.is_block() {
         block_edit(text, scalar, value)?
     } else {
-        let start = scalar.foreign_tag.unwrap_or(scalar.range.start);
         let spelling = spell(value, scalar.style, scalar.flow);
-        (start..scalar.range.end, spelling)
+        (scalar.range.clone(), spelling)
     };
+    if let Some(tag) = scalar.foreign_tag {
+        let properties = &text[tag..range.start];
+        // An anchor may stand between the tag and the scalar; aliases need it.
+        let kept = properties.trim_start_matches(|c: char| !c.is_whitespace());
+        spelling.insert_str(0, kept.trim_start_matches([' ', '\t']));
+        range.start = tag;
+    }
     Some(Edit {
         range,
         text: spelling,
@@ -99,9 +105,6 @@ fn block_edit(text: &str, scalar: &Scalar<'_>, value: &str) -> Option<(Range<usi
         + text[header.end..]
             .find('\n')
             .map_or(text.len() - header.end, |at| at + 1);
-    let content = &text[scalar.range.clone()];
-    let trimmed = content.trim_end_matches(['\n', '\r', ' ', '\t']);
-    let end = scalar.range.start + trimmed.len();
     let first = content_start(text, scalar);
     let line = text[..first].rfind('\n').map_or(0, |at| at + 1);
     // With an indentation digit, blanks of the content itself may follow the indentation.
@@ -112,9 +115,23 @@ fn block_edit(text: &str, scalar: &Scalar<'_>, value: &str) -> Option<(Range<usi
         header_rest: &text[header.end..header_end],
         indentation: &text[line..first.saturating_sub(own).max(line)],
     };
-    let start = scalar.foreign_tag.unwrap_or(header.start);
+    let end = block_end(text, scalar, block.indentation.len());
     if end < first || first < header_end {
         return None;
     }
-    Some((start..end, spell_block(value, &block)))
+    Some((header.start..end, spell_block(value, &block)))
+}
+
+/// Where the last line ends that holds content; blanks beyond the indentation are content.
+fn block_end(text: &str, scalar: &Scalar<'_>, indentation: usize) -> usize {
+    let mut end = scalar.range.start;
+    let mut at = text[..end].rfind('\n').map_or(0, |at| at + 1);
+    for line in text[at..scalar.range.end].split_inclusive('\n') {
+        let own = line.trim_end_matches(['\n', '\r']);
+        if own.len() > indentation || !own.trim_start_matches(' ').is_empty() {
+            end = at + own.len();
+        }
+        at += line.len();
+    }
+    end
 }

@@ -1,5 +1,7 @@
 //! Markers: how a comment is read, and what became of it.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 /// What became of a marker.
@@ -165,24 +167,31 @@ pub(super) fn read(comment: &str) -> Reading {
     if !trimmed.starts_with('{') {
         return mentions();
     }
-    let Ok(Value::Object(fields)) = serde_json::from_str(trimmed) else {
-        return mentions();
-    };
-    // Go reads a null into a map of strings as an empty one.
-    if !fields
-        .values()
-        .all(|value| value.is_string() || value.is_null())
-    {
-        return mentions();
+    if let Some(setter) = short_hand(trimmed) {
+        return Reading::Setter(percent_decoded(&setter));
     }
-    if let Some(setter) = fields.get("$imagepolicy").and_then(Value::as_str) {
-        return Reading::Setter(percent_decoded(setter));
-    }
-    let reference = fields.get("$ref").and_then(Value::as_str);
-    match reference.and_then(|text| text.strip_prefix("#/definitions/io.k8s.cli.setters.")) {
-        Some(setter) => Reading::Setter(percent_decoded(setter)),
+    match reference(trimmed) {
+        Some(setter) => Reading::Setter(percent_decoded(&setter)),
         None => mentions(),
     }
+}
+
+/// The text of `$imagepolicy`, if the whole comment is one object of strings. Go reads a null into
+/// a map of strings as an empty one.
+fn short_hand(comment: &str) -> Option<String> {
+    let fields: HashMap<String, Option<String>> = serde_json::from_str(comment).ok()?;
+    let setter = fields.get("$imagepolicy")?.clone()?;
+    (!setter.is_empty()).then_some(setter)
+}
+
+/// The setter of a `$ref`. The controller reads it as a schema: other fields may hold anything, and
+/// what follows the object is not looked at.
+fn reference(comment: &str) -> Option<String> {
+    let mut values = serde_json::Deserializer::from_str(comment).into_iter::<Value>();
+    let schema = values.next()?.ok()?;
+    let reference = schema.get("$ref")?.as_str()?;
+    let setter = reference.strip_prefix("#/definitions/io.k8s.cli.setters.")?;
+    Some(setter.to_owned())
 }
 
 /// The controller looks setters up by a JSON reference, in which `%41` is `A`. Text with a broken
@@ -231,9 +240,12 @@ mod tests {
         assert_setter("# {\"$imagepolicy\":\"x\",\"$imagepolicy\":\"ns:p\"}");
         assert_setter("# {\"\\u0024imagepolicy\":\"ns:p\"}");
         assert_setter("# {\"$ref\":\"#/definitions/io.k8s.cli.setters.ns:p\"}");
+        assert_setter("# {\"$ref\":\"#/definitions/io.k8s.cli.setters.ns:p\",\"x\":1} x");
         for malformed in [
             "# x {\"$imagepolicy\": \"ns:p\"}",
             "# {\"$imagepolicy\":\"ns:p\",\"x\":1}",
+            "# {\"$imagepolicy\":1,\"$imagepolicy\":\"ns:p\"}",
+            "# {\"$imagepolicy\": \"\"}",
             "# {'$imagepolicy': 'ns:p'}",
             "# {\"$imagepolicy\": \"ns:p\"} x",
         ] {

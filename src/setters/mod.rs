@@ -22,6 +22,7 @@ mod records;
 mod scan;
 mod style;
 mod table;
+mod tabs;
 
 pub use marker::{Marker, MarkerState};
 pub use outcome::{FileOutcome, Refusal};

@@ -10,6 +10,7 @@ use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 
 use super::documents::Unfit;
 use super::fitness;
+use super::tabs::{self, Before};
 
 /// Where a node stands in its collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,11 +136,20 @@ pub(super) fn read<'t>(text: &'t str, range: &Range<usize>) -> Result<Document<'
     let body = source.strip_prefix('\u{feff}').unwrap_or(source);
     let base = range.end - body.len();
     let mut builder = Builder {
+        text,
+        body,
         base,
+        tabs: body.contains('\t').then_some(Tabs {
+            seen: base,
+            before: Before::Other,
+            refused: None,
+        }),
+        unfit: None,
         frames: Vec::new(),
         document: Document::default(),
     };
     let mut parser = Parser::new_from_str(body);
+    let mut behind = None;
     loop {
         let (event, span) = match parser.next_event() {
             None => break,
@@ -150,6 +160,7 @@ pub(super) fn read<'t>(text: &'t str, range: &Range<usize>) -> Result<Document<'
             }
         };
         if matches!(event, Event::DocumentEnd) {
+            behind = span.byte_range().map(|bytes| bytes.start);
             break;
         }
         let bytes = span.byte_range().unwrap_or(0..0);
@@ -157,7 +168,17 @@ pub(super) fn read<'t>(text: &'t str, range: &Range<usize>) -> Result<Document<'
             .tag_start
             .as_ref()
             .and_then(granit_parser::Marker::byte_offset);
+        builder.look_for_tabs(&event, &bytes);
         builder.event(event, bytes, tag_start);
+    }
+    let behind = behind.unwrap_or(body.len());
+    builder.look_for_tabs(&Event::StreamEnd, &(behind..behind));
+    if let Some(unfit) = builder.unfit {
+        return Err(unfit);
+    }
+    if let Some(at) = builder.tabs.and_then(|tabs| tabs.refused) {
+        let reason = "the controllers' parser takes no tab here";
+        return Err(Unfit::unreadable(at, reason));
     }
     fitness::check(&builder.document, base)?;
     Ok(builder.document)
@@ -172,11 +193,22 @@ fn reason(message: &str) -> &str {
     &message[..end.unwrap_or(message.len())]
 }
 
+/// The search for tabs that the controllers refuse; documents without any tab need none.
+struct Tabs {
+    /// Where the last node or comment ended.
+    seen: usize,
+    before: Before,
+    /// The first one.
+    refused: Option<usize>,
+}
+
 /// An open collection.
 struct Frame {
     collection: usize,
     sequence: bool,
     flow: bool,
+    /// Where it begins, in bytes from the start of its line.
+    column: usize,
     /// Items seen, or keys and values of a mapping (even: a key is next).
     count: usize,
     /// The last key, if it was a scalar.
@@ -184,6 +216,12 @@ struct Frame {
 }
 
 struct Builder<'t> {
+    text: &'t str,
+    tabs: Option<Tabs>,
+    /// The first node that the controllers' parser refuses.
+    unfit: Option<Unfit>,
+    /// What is parsed, and where it begins in the file.
+    body: &'t str,
     base: usize,
     frames: Vec<Frame>,
     document: Document<'t>,
@@ -192,9 +230,15 @@ struct Builder<'t> {
 impl<'t> Builder<'t> {
     fn event(&mut self, event: Event<'t>, bytes: Range<usize>, tag_start: Option<usize>) {
         let range = bytes.start + self.base..bytes.end + self.base;
+        if self.unfit.is_none() {
+            self.unfit = fitness::of_node(self.text, &event, &range);
+        }
         match event {
-            Event::Scalar(value, style, _, tag) => {
+            Event::Scalar(mut value, style, _, tag) => {
                 let foreign = tag.as_deref().is_some_and(is_foreign);
+                if self.ends_text_unbroken(style, &range) && value.ends_with('\n') {
+                    value = Cow::Owned(value[..value.len() - 1].to_owned());
+                }
                 let (place, collection) = self.enter(true);
                 self.document.pieces.push(Piece::Scalar(Scalar {
                     range,
@@ -210,8 +254,8 @@ impl<'t> Builder<'t> {
                 self.enter(false);
                 self.document.pieces.push(Piece::Alias(range));
             }
-            Event::SequenceStart(style, ..) => self.start(true, style),
-            Event::MappingStart(style, ..) => self.start(false, style),
+            Event::SequenceStart(style, ..) => self.start(true, style, range.start),
+            Event::MappingStart(style, ..) => self.start(false, style, range.start),
             Event::SequenceEnd | Event::MappingEnd => {
                 self.frames.pop();
                 self.document.pieces.push(Piece::End(range));
@@ -219,6 +263,37 @@ impl<'t> Builder<'t> {
             Event::Comment(..) => self.document.pieces.push(Piece::Comment(range)),
             _ => {}
         }
+    }
+
+    /// Looks between the last node or comment and the next one.
+    fn look_for_tabs(&mut self, event: &Event<'_>, bytes: &Range<usize>) {
+        let frame = self.frames.last();
+        let Some(tabs) = &mut self.tabs else {
+            return;
+        };
+        let (start, end) = (bytes.start + self.base, bytes.end + self.base);
+        if tabs.refused.is_none() && tabs.seen < start && !frame.is_some_and(|frame| frame.flow) {
+            tabs.refused = tabs::refused(self.text, tabs.seen..start, tabs.before);
+        }
+        if end > tabs.seen {
+            tabs.before = match event {
+                Event::Scalar(_, ScalarStyle::Plain, ..) => Before::Plain {
+                    continues_at: frame.map_or(0, |frame| frame.column + 1),
+                },
+                _ => Before::Other,
+            };
+            tabs.seen = end;
+        }
+    }
+
+    /// Whether the text ends inside the last line of a block scalar. The controllers' parser then
+    /// reads no line break there, whatever the header says.
+    fn ends_text_unbroken(&self, style: ScalarStyle, range: &Range<usize>) -> bool {
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let last_line = self.body.rsplit('\n').next().unwrap_or_default();
+        block
+            && range.end == self.base + self.body.len()
+            && !last_line.trim_start_matches(' ').is_empty()
     }
 
     /// The place of the next node, and its collection. `scalar` says whether it is one, and so may
@@ -241,7 +316,7 @@ impl<'t> Builder<'t> {
         (place, Some(frame.collection))
     }
 
-    fn start(&mut self, sequence: bool, style: StructureStyle) {
+    fn start(&mut self, sequence: bool, style: StructureStyle, at: usize) {
         let (place, parent) = self.enter(false);
         let outer_flow = self.frames.last().is_some_and(|frame| frame.flow);
         let collection = self.document.collections.len();
@@ -255,10 +330,17 @@ impl<'t> Builder<'t> {
             collection,
             sequence,
             flow: outer_flow || style == StructureStyle::Flow,
+            column: self.tabs.as_ref().map_or(0, |_| column(self.text, at)),
             count: 0,
             key: None,
         });
     }
+}
+
+/// How far into its line a byte stands.
+fn column(text: &str, at: usize) -> usize {
+    let line = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    text[line..at].trim_start_matches('\u{feff}').len()
 }
 
 /// An explicit tag of YAML's own that is not the one for strings.

@@ -64,6 +64,7 @@ fn spelling() -> impl Strategy<Value = String> {
             "&a v1",
             "!!str 1",
             "!!float 1.0",
+            "!!float &c 1.0",
             "\"a\\n\\u00e4\"",
             "'it''s'",
             "https://x/y#z",
@@ -92,7 +93,13 @@ fn scalar() -> impl Strategy<Value = Node> {
 
 fn leaf() -> impl Strategy<Value = Node> {
     let headers = proptest::sample::select(vec!["|", "|-", ">", ">-", "|+", "|2-"]);
-    let lines = proptest::sample::select(vec!["img:1", "two words", "# no comment", "{a: b}"]);
+    let lines = proptest::sample::select(vec![
+        "img:1",
+        "two words",
+        "# no comment",
+        "{a: b}",
+        "blanks \t",
+    ]);
     prop_oneof![
         6 => scalar(),
         1 => (headers, prop::collection::vec(lines, 1..3), marker())

@@ -56,7 +56,8 @@ impl Identity {
         for (_, scalar) in document.scalars() {
             if let Some(field) = field(document, scalar, object) {
                 // Of two keys of one text the first counts.
-                found[field as usize].get_or_insert(&scalar.value);
+                let text = if scalar.is_null() { "" } else { &*scalar.value };
+                found[field as usize].get_or_insert(text);
             }
         }
         let [api_version, kind, namespace, name] =

@@ -402,14 +402,14 @@ enum ObjectScope {
 impl ObjectScope {
     fn of(document: &Document<'_>, single: bool) -> Self {
         let list = matches!(document.top_value("kind"), Some("List" | "ResourceList"));
-        let has_items = || {
+        let is_wrapped = || {
             document.scalars().any(|(_, scalar)| {
                 scalar.place == Place::Key
                     && scalar.collection == Some(0)
-                    && scalar.value == "items"
+                    && matches!(&*scalar.value, "items" | "functionConfig")
             })
         };
-        if single && list && has_items() {
+        if single && list && is_wrapped() {
             Self::Items
         } else {
             Self::Document
@@ -421,9 +421,10 @@ impl ObjectScope {
     fn object_of(&self, document: &Document<'_>, ancestors: &[usize]) -> Option<usize> {
         match (self, ancestors) {
             (Self::Document, [root, ..]) => Some(*root),
-            (Self::Items, [_, items, item, ..]) => {
+            // An item that is a scalar is an object without a name.
+            (Self::Items, [_, items, rest @ ..]) => {
                 let key = document.key(document.collections[*items].place);
-                (key == Some("items")).then_some(*item)
+                (key == Some("items")).then_some(*rest.first().unwrap_or(items))
             }
             (Self::Document | Self::Items, _) => None,
         }
@@ -437,4 +438,100 @@ fn is_kustomization_object(document: &Document<'_>) -> bool {
     ) && document
         .top_value("apiVersion")
         .is_some_and(|version| version.starts_with("kustomize.config.k8s.io/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setters::{SetterPolicy, SetterState};
+
+    fn scan(text: &str) -> FileOutcome {
+        let state = SetterState::Ready {
+            name: "app".to_owned(),
+            tag: "2".to_owned(),
+            digest: String::new(),
+        };
+        let policy = SetterPolicy {
+            namespace: "ns".to_owned(),
+            name: "p".to_owned(),
+            state,
+        };
+        let table = SetterTable::new("ns", [policy]);
+        scan_file(&TreePath::clamp("a.yaml"), text.as_bytes(), &table)
+    }
+
+    #[track_caller]
+    fn assert_edited(text: &str, expected: &str) {
+        let outcome = scan(text);
+        let after = outcome.patch.map(|patch| patch.apply(text.as_bytes()));
+        let after = after.flatten().expect("an edit that fits");
+        assert_eq!(String::from_utf8(after).unwrap(), expected);
+        assert_eq!(scan(expected).patch, None, "a second run");
+    }
+
+    #[test]
+    fn blanks_at_the_end_of_a_block_scalar_are_part_of_it() {
+        for content in ["old  ", "old\t", "old\n     ", "x\n   old\t \n    "] {
+            assert_edited(
+                &format!("a: | # {{\"$imagepolicy\": \"ns:p\"}}\n   {content}\n\nb: c\n"),
+                "a: |- # {\"$imagepolicy\": \"ns:p\"}\n   app:2\n\nb: c\n",
+            );
+        }
+    }
+
+    #[test]
+    fn a_block_scalar_that_the_file_ends_in_has_no_line_break() {
+        let outcome = scan("a: | # {\"$imagepolicy\": \"ns:p\"}\n  old");
+        assert_eq!(outcome.changes[0].changes[0].old, "old");
+        let outcome = scan("a: | # {\"$imagepolicy\": \"ns:p\"}\n  app:2");
+        assert_eq!(outcome.patch, None);
+        assert_eq!(outcome.markers[0].state, MarkerState::Current);
+        let outcome = scan("a: | # {\"$imagepolicy\": \"ns:p\"}\n  old\n---\nb: c");
+        assert_eq!(outcome.changes[0].changes[0].old, "old\n");
+    }
+
+    #[test]
+    fn an_anchor_stays_when_the_tag_before_it_goes() {
+        assert_edited(
+            "a: !!float &x 1.0 # {\"$imagepolicy\": \"ns:p\"}\nb: *x\n",
+            "a: &x app:2 # {\"$imagepolicy\": \"ns:p\"}\nb: *x\n",
+        );
+        assert_edited(
+            "a: !!int &x | # {\"$imagepolicy\": \"ns:p\"}\n  1\nb: *x\n",
+            "a: &x |- # {\"$imagepolicy\": \"ns:p\"}\n  app:2\nb: *x\n",
+        );
+    }
+
+    #[test]
+    fn items_of_a_list_are_objects_and_the_rest_of_it_is_not_looked_at() {
+        let marked = "a: old # {\"$imagepolicy\": \"ns:p\"}\n";
+        let states = |text: &str| {
+            let markers = scan(text).markers;
+            markers.iter().map(|m| m.state).collect::<Vec<_>>()
+        };
+        let text = format!("kind: List\n{marked}items:\n- old # {{\"$imagepolicy\": \"ns:p\"}}\n");
+        assert_eq!(
+            states(&text),
+            [MarkerState::Misplaced, MarkerState::Updated]
+        );
+        let text = format!("kind: ResourceList\nfunctionConfig:\n  {marked}");
+        assert_eq!(states(&text), [MarkerState::Misplaced]);
+        let text = format!("kind: List\n{marked}");
+        assert_eq!(states(&text), [MarkerState::Updated]);
+    }
+
+    #[test]
+    fn an_object_is_named_by_its_first_keys_and_null_is_no_name() {
+        let marked = "a: old # {\"$imagepolicy\": \"ns:p\"}\n";
+        let object = |text: &str| scan(text).changes.remove(0);
+        let found = object(&format!("kind:\nmetadata:\n  name: null\n{marked}"));
+        assert_eq!((found.kind.as_str(), found.name.as_str()), ("", ""));
+        let found = object(&format!(
+            "metadata:\n  name: \"null\"\nmetadata: x\n{marked}"
+        ));
+        assert_eq!(found.name, "null");
+        let outcome = scan(&format!("b: &m\n  name: x\nmetadata: *m\n{marked}"));
+        let reason = outcome.refusal.expect("metadata that is an alias").reason;
+        assert_eq!(reason, "metadata is no mapping");
+    }
 }

@@ -172,9 +172,11 @@ fn check(case: &Case<'_>, folder: &Path) -> Result<Vec<(&'static str, &'static s
         }
     }
     let mut rules = rules_of(case, &run);
-    compare_tree(case, folder, &before, &rules)?;
-    if !case.has("open") && rules.is_empty() {
-        compare_reports(case, &run)?;
+    let kept = kept(case, &run)?;
+    compare_tree(case, folder, &before, &kept)?;
+    let settled = case.texts("open").iter().all(|why| why == "empty-value");
+    if settled && rules.iter().all(|(rule, _)| matches!(*rule, "D5" | "D6")) {
+        compare_reports(case, &run, &kept)?;
     }
     compare_unreadable(case, &run)?;
     let again = scan(&root, case, &table)?;
@@ -247,25 +249,112 @@ fn rules_of(case: &Case<'_>, run: &Run) -> Vec<(&'static str, &'static str)> {
     rules
 }
 
+/// A meant edit that rule D5 or D6 leaves out.
+#[derive(PartialEq)]
+struct Kept {
+    file: String,
+    line: u64,
+    setter: String,
+    old: String,
+    new: String,
+}
+
+/// The edits that are left out. Each must be one that the rule names: an empty digest, or a plain
+/// marker on a field of a kustomization's image that takes a part of it.
+fn kept(case: &Case<'_>, run: &Run) -> Result<Vec<Kept>, String> {
+    let mut kept = Vec::new();
+    for (path, outcome) in &run.files {
+        let file = relative(path, &run.under);
+        for marker in &outcome.markers {
+            let digest = match marker.state {
+                MarkerState::NoDigest => true,
+                MarkerState::WrongKustomizationMarker => false,
+                _ => continue,
+            };
+            let mut intent = case.value["intent"].as_array().into_iter().flatten();
+            let Some(meant) = intent.find(|edit| {
+                edit["file"] == file
+                    && edit["line"] == marker.line
+                    && edit["setter"] == marker.setter
+            }) else {
+                // The field holds what would be written.
+                continue;
+            };
+            let text = |field: &str| meant[field].as_str().unwrap_or_default().to_owned();
+            let fits = if digest {
+                text("new_value").is_empty() && marker.setter.ends_with(":digest")
+            } else {
+                marker.setter.matches(':').count() == 1
+            };
+            if !fits {
+                return Err(format!(
+                    "{file}:{}: neither rule D5 nor D6 holds",
+                    marker.line
+                ));
+            }
+            kept.push(Kept {
+                line: meant["line"].as_u64().unwrap_or_default(),
+                setter: marker.setter.clone(),
+                old: text("old_value"),
+                new: text("new_value"),
+                file: file.clone(),
+            });
+        }
+    }
+    Ok(kept)
+}
+
+/// The expected content of a file with the kept values in their places. `None` where it takes more
+/// than putting lines back: edits beside a kept value, or that change how many lines there are.
+fn with_kept(
+    case: &Case<'_>,
+    file: &str,
+    (before, expected): (&[u8], &Value),
+    kept: &[Kept],
+) -> Option<Vec<u8>> {
+    let expected = expected["sha256"].is_null().then(|| content(expected))?;
+    let lines = |bytes: &[u8]| {
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        lines.map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    let (old, mut new) = (lines(before), lines(&expected));
+    for one in kept.iter().filter(|one| one.file == file) {
+        let meant = case.value["intent"].as_array().into_iter().flatten();
+        let on_line = meant.filter(|edit| edit["file"] == file && edit["line"] == one.line);
+        if old.len() != new.len() || on_line.count() != 1 {
+            return None;
+        }
+        let at = usize::try_from(one.line).ok()?.checked_sub(1)?;
+        new.get_mut(at)?.clone_from(old.get(at)?);
+    }
+    Some(new.concat())
+}
+
 fn compare_tree(
     case: &Case<'_>,
     folder: &Path,
     before: &BTreeMap<String, Vec<u8>>,
-    rules: &[(&str, &str)],
+    kept: &[Kept],
 ) -> Result<(), String> {
     let after = tree_of(folder);
     let names = |tree: &BTreeMap<String, Vec<u8>>| tree.keys().cloned().collect::<Vec<_>>();
     expect("files", &names(&after), &names(before))?;
-    // Rules D5 and D6 leave values that the splice would write.
-    let kept = rules.iter().any(|(rule, _)| matches!(*rule, "D5" | "D6"));
+    let under = case.text("path");
     for (name, bytes) in &after {
         let inside = name.strip_prefix("root/");
         let expected = inside.and_then(|path| case.value["spliced_files"].get(path));
-        let fits = match expected {
-            Some(expected) => {
-                matches(expected, bytes) || kept || is_quoted_choice(case, expected, bytes)
+        let keeps = inside.map(|path| {
+            let shown = path.strip_prefix(under.trim_matches('/')).unwrap_or(path);
+            shown.trim_start_matches('/').to_owned()
+        });
+        let keeps = keeps.filter(|file| kept.iter().any(|one| one.file == *file));
+        let fits = match (expected, keeps) {
+            (Some(expected), Some(file)) => with_kept(case, &file, (&before[name], expected), kept)
+                .is_none_or(|wanted| wanted == *bytes),
+            (Some(expected), None) => {
+                matches(expected, bytes) || is_quoted_choice(case, expected, bytes)
             }
-            None => *bytes == before[name] || (kept && inside.is_some()),
+            (None, _) => *bytes == before[name],
         };
         if !fits {
             let wanted = expected.map_or_else(
@@ -307,7 +396,7 @@ fn relative(path: &TreePath, under: &TreePath) -> String {
         .map_or_else(|| path.to_string(), str::to_owned)
 }
 
-fn compare_reports(case: &Case<'_>, run: &Run) -> Result<(), String> {
+fn compare_reports(case: &Case<'_>, run: &Run, kept: &[Kept]) -> Result<(), String> {
     let field = if case.has("contract_result") {
         "contract_result"
     } else {
@@ -346,8 +435,32 @@ fn compare_reports(case: &Case<'_>, run: &Run) -> Result<(), String> {
     }
     files.sort_by_key(|file| file["file"].as_str().map(str::to_owned));
     intent.sort_by_key(|edit| edit["file"].as_str().map(str::to_owned));
-    expect(field, &Value::Array(files), &case.value[field])?;
-    expect("intent", &Value::Array(intent), &case.value["intent"])
+    let mut wanted = case.value[field].as_array().cloned().unwrap_or_default();
+    let mut meant = case.value["intent"].as_array().cloned().unwrap_or_default();
+    for one in kept {
+        meant.retain(|edit| {
+            edit["file"] != one.file || edit["line"] != one.line || edit["setter"] != one.setter
+        });
+        for file in wanted.iter_mut().filter(|file| file["file"] == one.file) {
+            for object in file["objects"].as_array_mut().into_iter().flatten() {
+                let changes = object["changes"].as_array_mut().expect("changes");
+                let change = json!({"setter": one.setter, "old": one.old, "new": one.new});
+                if let Some(at) = changes.iter().position(|made| *made == change) {
+                    changes.remove(at);
+                    break;
+                }
+            }
+        }
+    }
+    let holds = |of: &Value, field: &str| of[field].as_array().is_some_and(|all| !all.is_empty());
+    for file in &mut wanted {
+        if let Some(objects) = file["objects"].as_array_mut() {
+            objects.retain(|object| holds(object, "changes"));
+        }
+    }
+    wanted.retain(|file| holds(file, "objects"));
+    expect(field, &Value::Array(files), &Value::Array(wanted))?;
+    expect("intent", &Value::Array(intent), &Value::Array(meant))
 }
 
 fn compare_unreadable(case: &Case<'_>, run: &Run) -> Result<(), String> {
