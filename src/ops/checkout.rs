@@ -81,7 +81,7 @@ fn choose_tag(range: &str, tags: &[(String, i64)]) -> Option<String> {
 
 /// The controller's message for a failed checkout.
 fn checkout_failure(group: &Group, error: &GitError) -> Failure {
-    let url = &group.source.url;
+    let url = group.source.url_without_secrets();
     if let GitError::Credentials(text) = error {
         return Failure::new(
             "SourceManagerFailed",
@@ -124,7 +124,7 @@ fn checkout_failure(group: &Group, error: &GitError) -> Failure {
 }
 
 fn missing_reference(group: &Group) -> String {
-    let url = &group.source.url;
+    let url = group.source.url_without_secrets();
     match &group.checkout {
         // The controller fetches every branch when it pushes to another one.
         CheckoutReference::Branch(_) if group.continues => {

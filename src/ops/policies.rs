@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 
 use super::gather::Gathered;
-use super::run::Services;
+use super::run::{Services, interrupted};
 use super::{access, scan};
 use crate::api::{ImagePolicy, ImageRef, ImageRepository};
 use crate::image::ImageName;
@@ -303,17 +303,17 @@ async fn with_digest(
     // The controller does not hand spec.insecure on to this request; same answers as the
     // controllers means the same here.
     request.insecure = false;
-    let digest = services
-        .registry
-        .digest(&request, &latest.tag)
-        .await
-        .map_err(|error| {
-            failed(format!(
-                "failed fetching descriptor for \"{}:{}\": {}",
-                latest.name, latest.tag, error.message
-            ))
-            .with_hint(error.hint.clone())
-        })?;
+    let answer = tokio::select! {
+        answer = services.registry.digest(&request, &latest.tag) => answer,
+        () = interrupted(&services.cancellation) => return Err(failed("interrupted".to_owned())),
+    };
+    let digest = answer.map_err(|error| {
+        failed(format!(
+            "failed fetching descriptor for \"{}:{}\": {}",
+            latest.name, latest.tag, error.message
+        ))
+        .with_hint(error.hint.clone())
+    })?;
     latest.digest = Some(digest.to_string());
     Ok(latest)
 }

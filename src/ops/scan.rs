@@ -50,23 +50,22 @@ pub(super) async fn scan_all(
         .buffered(PARALLEL_SCANS)
         .collect()
         .await;
-    let mut distinct: HashMap<ScanRequest, Option<Result<Arc<TagList>, Failure>>> = prepared
-        .iter()
-        .filter_map(|prepared| prepared.as_ref().ok())
-        .map(|prepared| (prepared.request.clone(), None))
-        .collect();
-    let requests: Vec<ScanRequest> = distinct.keys().cloned().collect();
-    let answers: Vec<(ScanRequest, Result<Arc<TagList>, Failure>)> = stream::iter(requests)
-        .map(|request| async move {
-            let answer = list(services, &request).await;
-            (request, answer)
+    let mut limits: HashMap<ScanRequest, Duration> = HashMap::new();
+    for prepared in prepared.iter().flatten() {
+        let limit = limits.entry(unlimited(&prepared.request)).or_default();
+        *limit = prepared.request.timeout.max(*limit);
+    }
+    let answers: HashMap<ScanRequest, Result<Arc<TagList>, Failure>> = stream::iter(limits)
+        .map(|(scan, timeout)| async move {
+            let request = ScanRequest {
+                timeout,
+                ..scan.clone()
+            };
+            (scan, list(services, &request).await)
         })
         .buffer_unordered(PARALLEL_SCANS)
         .collect()
         .await;
-    for (request, answer) in answers {
-        distinct.insert(request, Some(answer));
-    }
     let time = status::rfc3339(services.clock.now());
     repositories
         .into_iter()
@@ -74,7 +73,7 @@ pub(super) async fn scan_all(
         .map(|(object, prepared)| {
             let state = match prepared {
                 Err(state) => state,
-                Ok(prepared) => match distinct.get(&prepared.request).cloned().flatten() {
+                Ok(prepared) => match answers.get(&unlimited(&prepared.request)).cloned() {
                     Some(Ok(list)) => finish(&prepared, &list, &time),
                     Some(Err(failure)) => RepositoryState::Failed(failure),
                     None => RepositoryState::Failed(Failure::new("Failure", "interrupted")),
@@ -83,6 +82,15 @@ pub(super) async fn scan_all(
             RepositoryOutcome { object, state }
         })
         .collect()
+}
+
+/// What two repositories must have in common to share a scan: everything but the limit, of which
+/// the longest holds.
+fn unlimited(request: &ScanRequest) -> ScanRequest {
+    ScanRequest {
+        timeout: Duration::ZERO,
+        ..request.clone()
+    }
 }
 
 /// Everything that is checked before a registry is asked, in the controller's order.

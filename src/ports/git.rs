@@ -101,6 +101,28 @@ impl GitSource {
             None => self.url.clone(),
         }
     }
+
+    /// The URL as the controllers' messages show it, without what may be secret.
+    pub fn url_without_secrets(&self) -> String {
+        url_without_secrets(&self.url)
+    }
+}
+
+/// A URL without its password. The user name stays where it is one, as in `ssh://git@host`: over
+/// http people put tokens there.
+pub fn url_without_secrets(url: &str) -> String {
+    let (scheme, rest) = url
+        .find("://")
+        .map_or(("", url), |end| url.split_at(end + "://".len()));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let Some((user, host)) = authority.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    let name = user.split_once(':').map_or(user, |(name, _)| name);
+    match scheme {
+        "ssh://" | "" => format!("{scheme}{name}@{host}{path}"),
+        _ => format!("{scheme}{host}{path}"),
+    }
 }
 
 /// What to check out, already reduced to the one field that counts.

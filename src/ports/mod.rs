@@ -15,7 +15,7 @@ pub use clock::{Clock, SystemClock};
 pub use git::{
     CheckoutReference, DroppedCommit, FetchRequest, GitCredentials, GitError, GitHost, GitHubApp,
     GitHubInstallation, GitSource, Identity, NewCommit, PushError, PushReport, PushRequest,
-    Revision, SigningKey, Snapshot, TagChoice, WorkstationLogin,
+    Revision, SigningKey, Snapshot, TagChoice, WorkstationLogin, url_without_secrets,
 };
 pub use objects::{
     ChangeVisitor, Cluster, ObjectChange, ObjectScope, Objects, ObjectsError, PatchKind,

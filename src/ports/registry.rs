@@ -55,7 +55,7 @@ pub struct RegistryCredential {
     pub legacy: bool,
 }
 
-/// One scan. Equal requests are asked once in a run.
+/// One scan. Requests that differ in their limit alone are asked once in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ScanRequest {
     /// The image.

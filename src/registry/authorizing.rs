@@ -42,7 +42,10 @@ pub(super) struct Rounds {
 impl Session<'_> {
     async fn login(&self) -> Result<&Login, RegistryError> {
         self.login
-            .get_or_try_init(|| self.shared.keychain.login(self.request))
+            .get_or_try_init(|| async {
+                let asking = |source: &str| self.begin_asking(source);
+                self.shared.keychain.login(self.request, &asking).await
+            })
             .await
     }
 

@@ -105,22 +105,50 @@ impl Registry for RegistryClient {
             () = cancelled(cancellation) => return Err(interrupted()),
         };
         let session = Session::new(&self.shared, request, &endpoint);
-        tokio::select! {
+        let outcome = tokio::select! {
             outcome = list(&session, progress) => outcome,
             () = tokio::time::sleep_until(session.deadline) => Err(timeout(&session, request)),
             () = cancelled(cancellation) => Err(interrupted()),
-        }
+        };
+        outcome.map_err(|error| placed(&session, error))
     }
 
     async fn digest(&self, request: &ScanRequest, tag: &str) -> Result<Digest, RegistryError> {
         let endpoint = session::endpoint(&self.shared, request);
         let _turn = endpoint.permits.acquire().await;
         let session = Session::new(&self.shared, request, &endpoint);
-        tokio::select! {
+        let outcome = tokio::select! {
             outcome = digest(&session, tag) => outcome,
             () = tokio::time::sleep_until(session.deadline) => Err(timeout(&session, request)),
-        }
+        };
+        outcome.map_err(|error| placed(&session, error))
     }
+}
+
+/// A failure that names image and credentials: what its text does not say, its hint does.
+fn placed(session: &Session<'_>, mut error: RegistryError) -> RegistryError {
+    if error.failure == RegistryFailure::Interrupted {
+        return error;
+    }
+    let image = session.image();
+    let mut hints: Vec<String> = error.hint.take().into_iter().collect();
+    let says = |hints: &[String], word: &str| {
+        error.message.contains(word) || hints.iter().any(|hint| hint.contains(word))
+    };
+    if !says(&hints, image.registry()) || !says(&hints, image.repository()) {
+        hints.push(format!(
+            "the image is {}/{}",
+            image.registry(),
+            image.repository()
+        ));
+    }
+    // A failure of the credentials themselves has said which ones.
+    let said = error.failure == RegistryFailure::Credentials;
+    if !said && !hints.iter().any(|hint| hint.contains("credentials")) {
+        hints.push(format!("credentials used: {}", session.credentials()));
+    }
+    error.hint = Some(hints.join("; "));
+    error
 }
 
 async fn cancelled(cancellation: &Cancellation) {

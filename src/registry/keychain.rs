@@ -16,6 +16,7 @@ use super::login::{Credential, Login};
 use super::matching;
 use super::settings::{Environment, RegistrySettings};
 use super::transport::unusable;
+use crate::image::ImageName;
 use crate::ports::{Provider, RegistryCredential, RegistryError, ScanRequest};
 
 /// A docker configuration of the user.
@@ -27,6 +28,8 @@ struct UserConfig {
 
 /// The program or cloud that is asked, and the server it is asked about.
 type Question = (String, String);
+/// Told the source of credentials that is about to be asked and may take its time.
+pub(super) type Asking<'a> = &'a (dyn Fn(&str) + Send + Sync);
 type Outcome = Result<Login, ProgramError>;
 
 /// Where credentials are found.
@@ -62,11 +65,15 @@ impl Keychain {
     }
 
     /// The credentials for an image. Asked only when a registry wants some.
-    pub(super) async fn login(&self, request: &ScanRequest) -> Result<Login, RegistryError> {
+    pub(super) async fn login(
+        &self,
+        request: &ScanRequest,
+        asking: Asking<'_>,
+    ) -> Result<Login, RegistryError> {
         let (registry, repository) = (request.image.registry(), request.image.repository());
         if let Some(path) = &self.registry_config {
             let config = read_file(path)?;
-            if let Some(login) = self.user_login(&config, registry, repository).await? {
+            if let Some(login) = self.user_login(&config, &request.image, asking).await? {
                 return Ok(login);
             }
         }
@@ -89,13 +96,13 @@ impl Keychain {
                 });
             }
         }
-        let problem = match self.cloud_login(request.provider, registry).await {
+        let problem = match self.cloud_login(request.provider, registry, asking).await {
             Ok(Some(login)) => return Ok(login),
             Ok(None) => None,
             Err(problem) => Some(problem),
         };
         for config in self.user_configs()? {
-            if let Some(login) = self.user_login(&config, registry, repository).await? {
+            if let Some(login) = self.user_login(&config, &request.image, asking).await? {
                 return Ok(login);
             }
         }
@@ -121,10 +128,12 @@ impl Keychain {
         &self,
         provider: Provider,
         registry: &str,
+        asking: Asking<'_>,
     ) -> Result<Option<Login>, ProgramError> {
         if provider == Provider::Generic {
             return Ok(None);
         }
+        asking("workstation's login to the provider");
         let question = (format!("{provider:?}"), registry.to_owned());
         let ask = cloud::login(provider, registry, &self.programs);
         self.once(question, ask).await.map(Some)
@@ -135,17 +144,18 @@ impl Keychain {
     async fn user_login(
         &self,
         user: &UserConfig,
-        registry: &str,
-        repository: &str,
+        image: &ImageName,
+        asking: Asking<'_>,
     ) -> Result<Option<Login>, RegistryError> {
+        let (registry, repository) = (image.registry(), image.repository());
         let helpers = &user.config.helpers;
         if let Some(helper) = matching::for_user(helpers, registry, repository) {
-            let login = self.helper_login(helper, registry, &user.origin).await?;
+            let login = self.helper_login(helper, image, user, asking).await?;
             if !login.is_anonymous() {
                 return Ok(Some(login));
             }
         } else if let Some(store) = &user.config.store {
-            let login = self.helper_login(store, registry, &user.origin).await?;
+            let login = self.helper_login(store, image, user, asking).await?;
             if !login.is_anonymous() {
                 return Ok(Some(login));
             }
@@ -161,11 +171,14 @@ impl Keychain {
     async fn helper_login(
         &self,
         helper: &str,
-        registry: &str,
-        origin: &str,
+        image: &ImageName,
+        user: &UserConfig,
+        asking: Asking<'_>,
     ) -> Result<Login, RegistryError> {
-        let server = matching::helper_server(registry);
+        let origin = &user.origin;
+        let server = matching::helper_server(image.registry());
         let source = format!("credential helper docker-credential-{helper} of {origin}");
+        asking(&source);
         let ask = async {
             let credential = self.programs.docker_credential(helper, server).await?;
             Ok(match credential {
@@ -176,7 +189,11 @@ impl Keychain {
         let question = (format!("docker-credential-{helper}"), server.to_owned());
         self.once(question, ask).await.map_err(|error| {
             let text = error.into_text();
-            let mut failure = unusable(&format!("no credentials for {registry}: {text}"));
+            let mut failure = unusable(&format!(
+                "no credentials for {}/{}: {text}",
+                image.registry(),
+                image.repository()
+            ));
             failure.hint = Some(format!("the helper is named in {origin}"));
             failure
         })
@@ -241,7 +258,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::image::ImageName;
     use crate::ports::TlsSettings;
     use crate::redacted::Redacted;
 
@@ -323,7 +339,7 @@ mod tests {
         for (image, provider, program, expected) in cases {
             let (_folder, keychain) = home(&[program], &[]);
             let login = keychain
-                .login(&request(image, provider))
+                .login(&request(image, provider), &|_| {})
                 .await
                 .expect(image);
             assert_eq!(login.credential, expected, "{image}");
@@ -336,7 +352,9 @@ mod tests {
         let helper = r#"echo '{"Username":"u","Secret":"p"}'"#;
         let (_folder, keychain) = home(&[("docker-credential-ecr-login", helper)], &[]);
         let image = "1.dkr.ecr.eu-west-1.amazonaws.com/app/web";
-        let login = keychain.login(&request(image, Provider::Aws)).await;
+        let login = keychain
+            .login(&request(image, Provider::Aws), &|_| {})
+            .await;
         assert_eq!(login.expect("a login").credential, basic("u", "p"));
     }
 
@@ -346,10 +364,10 @@ mod tests {
         let scan = request(image, Provider::Aws);
         let config = r#"{"auths":{"1.dkr.ecr.eu-west-1.amazonaws.com":{"auth":"dTpw"}}}"#;
         let (_folder, keychain) = home(&[], &[(".docker/config.json", config)]);
-        let login = keychain.login(&scan).await.expect("a login");
+        let login = keychain.login(&scan, &|_| {}).await.expect("a login");
         assert_eq!(login.credential, basic("u", "p"));
         let (_folder, keychain) = home(&[], &[]);
-        let error = keychain.login(&scan).await.expect_err("no tool");
+        let error = keychain.login(&scan, &|_| {}).await.expect_err("no tool");
         assert!(
             error
                 .message
@@ -366,7 +384,7 @@ mod tests {
             &[(".docker/config.json", r#"{"credsStore":"test"}"#)],
         );
         let login = keychain
-            .login(&request("alpine/git", Provider::Generic))
+            .login(&request("alpine/git", Provider::Generic), &|_| {})
             .await
             .expect("a login");
         assert_eq!(login.credential, basic("u", "https://index.docker.io/v1/"));
@@ -384,7 +402,7 @@ mod tests {
         for image in ["r.example/a/b", "r.example/c/d"] {
             assert!(
                 keychain
-                    .login(&request(image, Provider::Generic))
+                    .login(&request(image, Provider::Generic), &|_| {})
                     .await
                     .is_err()
             );

@@ -85,6 +85,15 @@ fn route(request: &ScanRequest) -> Route {
     }
 }
 
+/// What a session waits for.
+#[derive(Default)]
+struct Waiting {
+    /// For people.
+    words: String,
+    /// The source of credentials that is being asked.
+    source: Option<String>,
+}
+
 pub(super) struct Session<'a> {
     pub(super) shared: &'a Shared,
     pub(super) request: &'a ScanRequest,
@@ -93,8 +102,8 @@ pub(super) struct Session<'a> {
     pub(super) deadline: Instant,
     pub(super) login: OnceCell<Login>,
     route: Route,
-    /// The URL that is being asked for.
-    current: Mutex<String>,
+    /// What is being waited for.
+    current: Mutex<Waiting>,
     sent: AtomicU32,
 }
 
@@ -128,16 +137,26 @@ impl<'a> Session<'a> {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// The source of the credentials that were needed.
+    /// The source of the credentials that were needed, or that are being asked for.
     pub(super) fn credentials(&self) -> String {
-        self.login
-            .get()
-            .map_or_else(|| Login::anonymous().source, |login| login.source.clone())
+        if let Some(login) = self.login.get() {
+            return login.source.clone();
+        }
+        let asked = self.lock_current().source.clone();
+        asked.unwrap_or_else(|| Login::anonymous().source)
     }
 
-    /// Method and URL of the last request, for people.
+    /// What is being waited for, for people: a request, or a source of credentials.
     pub(super) fn current(&self) -> String {
-        self.lock_current().clone()
+        self.lock_current().words.clone()
+    }
+
+    /// Notes that a source of credentials is asked from now on.
+    pub(super) fn begin_asking(&self, source: &str) {
+        *self.lock_current() = Waiting {
+            words: format!("asking the {source} for credentials"),
+            source: Some(source.to_owned()),
+        };
     }
 
     /// Checks what can be checked before anything is sent: the provider's hosts, and that the
@@ -288,7 +307,10 @@ impl<'a> Session<'a> {
     pub(super) async fn deliver(&self, call: &Call) -> Result<Response, Trouble> {
         self.endpoint.released().await;
         self.sent.fetch_add(1, Ordering::Relaxed);
-        *self.lock_current() = format!("{} {}", call.method, shown(&call.url));
+        *self.lock_current() = Waiting {
+            words: format!("{} {}", call.method, shown(&call.url)),
+            source: None,
+        };
         self.shared.transport.send(&self.route, call).await
     }
 
@@ -377,7 +399,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn lock_current(&self) -> MutexGuard<'_, String> {
+    fn lock_current(&self) -> MutexGuard<'_, Waiting> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

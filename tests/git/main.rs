@@ -22,6 +22,7 @@ mod product_faults;
 mod product_interruption;
 mod product_logins;
 mod product_push;
+mod product_secrets;
 mod references;
 mod secure_shell;
 mod servers;

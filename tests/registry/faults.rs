@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use kubectl_imageupdate::ports::{Cancellation, Registry as _, RegistryError, RegistryFailure};
 use serde_json::json;
 
+use crate::support::certificates::{Authority, server_config};
 use crate::support::closed_port::closed_port;
 use crate::support::http::{Answer, Delivery, Request};
 use crate::support::registry_server::{
-    JSON, RegistryContent, RegistryOptions, RegistryServer, failure,
+    JSON, OCI_MANIFEST, RegistryContent, RegistryOptions, RegistryServer, failure,
 };
-use crate::{client, request, tags};
+use crate::{client, password, request, tags};
 
 const REPOSITORY: &str = "a/b";
 const LIST: &str = r#"{"name":"a/b","tags":["1.0.0","1.1.0"]}"#;
@@ -240,4 +241,189 @@ async fn an_answer_without_end_is_cut() {
     });
     let error = refused(&server).await;
     assert!(error.message.contains("larger than 64 MiB"), "{error}");
+}
+
+/// What a registry answers to those who log in.
+type Script = Box<dyn Fn(&Request) -> Answer + Send + Sync>;
+
+/// A registry that lets one password in and then only answers as the script says.
+fn behind_a_login(script: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> RegistryServer {
+    scripted(move |request| match request.header("authorization") {
+        None => Answer::new(401, "text/plain", "")
+            .header("WWW-Authenticate", "Basic realm=\"registry\""),
+        Some(_) => script(request),
+    })
+}
+
+/// A failure must say where it was, of what, and with whose credentials.
+#[track_caller]
+fn says_all(case: &str, error: &RegistryError, host: &str, source: &str) {
+    let text = format!(
+        "{}\n{}",
+        error.message,
+        error.hint.as_deref().unwrap_or("-")
+    );
+    for word in [host, REPOSITORY, source] {
+        assert!(text.contains(word), "{case}: {word:?} is missing: {text}");
+    }
+    assert!(!text.contains("s3cret"), "{case}: {text}");
+}
+
+#[tokio::test]
+async fn every_failed_list_names_host_repository_and_credentials() {
+    let list = || Answer::new(200, JSON, LIST);
+    let nothing = r#"{"name":"a/b","tags":[]}"#;
+    let page = std::sync::Arc::new(AtomicUsize::new(0));
+    let next = move || {
+        let number = page.fetch_add(1, Ordering::SeqCst);
+        format!("</v2/a/b/tags/list?last={number}>; rel=\"next\"")
+    };
+    let linked = |to: &'static str| move |_: &Request| list().header("Link", to);
+    let cases: Vec<(&str, Script)> = vec![
+        ("a login page", Box::new(|_| html(200))),
+        ("a page of a middlebox", Box::new(|_| html(403))),
+        (
+            "broken JSON",
+            Box::new(|_| Answer::new(200, JSON, "{\"tags\":[,")),
+        ),
+        ("other JSON", Box::new(|_| Answer::new(200, JSON, "{}"))),
+        (
+            "half a list",
+            Box::new(|_| Answer::new(200, JSON, &LIST[..30])),
+        ),
+        (
+            "a cut body",
+            Box::new(move |_| list().delivered(Delivery::CutAfter(25))),
+        ),
+        (
+            "no answer",
+            Box::new(move |_| list().delivered(Delivery::Close)),
+        ),
+        (
+            "silence",
+            Box::new(move |_| list().delivered(Delivery::Silence)),
+        ),
+        (
+            "a trickle",
+            Box::new(move |_| {
+                let pause = Duration::from_millis(500);
+                list().delivered(Delivery::Trickle { bytes: 1, pause })
+            }),
+        ),
+        (
+            "pages without end",
+            Box::new(move |_| Answer::new(200, JSON, nothing).header("Link", next())),
+        ),
+        ("a circle", Box::new(linked("</v2/a/b/tags/list?n=1000>"))),
+        (
+            "another host",
+            Box::new(linked("<http://evil.example/v2/x>")),
+        ),
+        ("no link", Box::new(linked("<http://[>"))),
+        (
+            "a 401 all the same",
+            Box::new(|_| Answer::new(401, JSON, "{}")),
+        ),
+        (
+            "another login",
+            Box::new(|_| Answer::new(401, JSON, "{}").header("WWW-Authenticate", "Negotiate")),
+        ),
+        (
+            "a refusal",
+            Box::new(|_| failure(403, "DENIED", "no", &json!(null))),
+        ),
+        (
+            "too often",
+            Box::new(|_| failure(429, "TOOMANYREQUESTS", "no", &json!(null))),
+        ),
+        (
+            "an error",
+            Box::new(|_| failure(500, "UNKNOWN", "boom", &json!(null))),
+        ),
+        (
+            "nothing there",
+            Box::new(|_| Answer::new(404, "text/plain", "404 page not found")),
+        ),
+    ];
+    for (case, script) in cases {
+        let server = behind_a_login(script);
+        let mut scan = request(&server.host(), REPOSITORY);
+        scan.credentials = vec![password(&server.host(), "puller", "s3cret")];
+        if matches!(case, "silence" | "a trickle") {
+            scan.timeout = Duration::from_secs(2);
+        }
+        let start = Instant::now();
+        let error = tags(&client(), &scan).await.unwrap_err();
+        says_all(case, &error, &server.host(), "secret apps/regcred");
+        // Slack for a busy machine beyond the scan's own limit.
+        assert!(
+            start.elapsed() < scan.timeout + Duration::from_secs(10),
+            "{case}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_failed_digest_names_host_repository_and_credentials() {
+    let zeros = format!("sha256:{}", "0".repeat(64));
+    let wrong = zeros.clone();
+    let cases: Vec<(&str, Script)> = vec![
+        (
+            "another media type",
+            Box::new(move |_| {
+                Answer::new(200, "text/html", "<html>").header("Docker-Content-Digest", &*zeros)
+            }),
+        ),
+        (
+            "another digest",
+            Box::new(move |request| match request.method.as_str() {
+                "HEAD" => Answer::new(405, "text/plain", ""),
+                _ => Answer::new(200, OCI_MANIFEST, "{}").header("Docker-Content-Digest", &*wrong),
+            }),
+        ),
+        (
+            "no digest",
+            Box::new(|_| {
+                Answer::new(200, OCI_MANIFEST, "{}").header("Docker-Content-Digest", "sha256:x")
+            }),
+        ),
+        (
+            "a 401 all the same",
+            Box::new(|_| Answer::new(401, "text/plain", "")),
+        ),
+        (
+            "silence",
+            Box::new(|_| Answer::new(200, OCI_MANIFEST, "{}").delivered(Delivery::Silence)),
+        ),
+    ];
+    for (case, script) in cases {
+        let server = behind_a_login(script);
+        let mut scan = request(&server.host(), REPOSITORY);
+        scan.credentials = vec![password(&server.host(), "puller", "s3cret")];
+        scan.timeout = Duration::from_secs(2);
+        let error = client().digest(&scan, "1.0.0").await.unwrap_err();
+        says_all(case, &error, &server.host(), "secret apps/regcred");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_handshake_names_host_repository_and_that_nobody_logged_in() {
+    let authority = Authority::new();
+    for pair in [
+        authority.expired_server(&["127.0.0.1"]),
+        authority.server(&["registry.example"]),
+    ] {
+        let server = RegistryOptions::new(&RegistryContent::default())
+            .tls(server_config(&pair))
+            .start();
+        let mut scan = request(&server.host(), REPOSITORY);
+        scan.tls.ca = Some(authority.certificate.clone().into_bytes());
+        let error = tags(&client(), &scan).await.unwrap_err();
+        says_all(
+            "a handshake",
+            &error,
+            &server.host(),
+            "credentials used: anonymous",
+        );
+    }
 }

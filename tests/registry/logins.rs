@@ -190,8 +190,11 @@ async fn a_wrong_password_is_reported_by_the_token_server() {
         )
     );
     assert_eq!(
-        error.hint.as_deref(),
-        Some("credentials used: secret apps/regcred")
+        error.hint,
+        Some(format!(
+            "credentials used: secret apps/regcred; the image is {}/apps/web",
+            server.host()
+        ))
     );
 }
 
@@ -516,10 +519,39 @@ async fn a_broken_helper_is_named_with_the_registry_and_the_file() {
         assert_eq!(error.failure, RegistryFailure::Credentials);
         assert_eq!(
             error.message,
-            format!("no credentials for {}: {expected}", server.host())
+            format!("no credentials for {}/apps/web: {expected}", server.host())
         );
         assert!(error.hint.unwrap().contains(".docker/config.json"));
     }
+}
+
+#[tokio::test]
+async fn a_helper_that_outlasts_the_scan_is_named() {
+    let server = basic();
+    let home = Home::new();
+    home.write(".docker/config.json", r#"{"credsStore":"test"}"#)
+        .program("docker-credential-test", "exec sleep 3600");
+    let mut scan = request(&server.host(), "apps/web");
+    scan.timeout = Duration::from_secs(2);
+    let error = tags(&home.client(), &scan).await.unwrap_err();
+    assert_eq!(error.failure, RegistryFailure::Timeout);
+    let helper = format!(
+        "credential helper docker-credential-test of {}/.docker/config.json",
+        home.path().display()
+    );
+    assert_eq!(
+        error.message,
+        format!(
+            "asking the {helper} for credentials: context deadline exceeded (no complete answer within 2s)"
+        )
+    );
+    assert_eq!(
+        error.hint,
+        Some(format!(
+            "credentials used: {helper}; the image is {}/apps/web",
+            server.host()
+        ))
+    );
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod docker;
 mod faults;
 mod listing;
 mod logins;
+mod product;
 mod routes;
 mod tunnel;
 

@@ -10,7 +10,7 @@ use crate::key::NamespacedName;
 use crate::model::Failure;
 use crate::ports::{
     GitCredentials, GitHubApp, GitHubInstallation, GitSource, Objects, ProxySettings, TlsSettings,
-    WorkstationLogin,
+    WorkstationLogin, url_without_secrets,
 };
 use crate::redacted::Redacted;
 
@@ -56,8 +56,10 @@ pub(in crate::ops) async fn for_git(
 ) -> Result<GitSource, Failure> {
     let spec = &repository.spec;
     let namespace = &repository.metadata.namespace;
-    let url = Url::parse(&spec.url)
-        .map_err(|cause| fail(format!("failed to parse URL '{}': {cause}", spec.url)))?;
+    let url = Url::parse(&spec.url).map_err(|cause| {
+        let shown = url_without_secrets(&spec.url);
+        fail(format!("failed to parse URL '{shown}': {cause}"))
+    })?;
     let secret = match named(spec.secret_ref.as_ref()) {
         None => None,
         Some(name) => Some(secret(objects, namespace, name).await.map_err(|refusal| {

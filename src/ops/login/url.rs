@@ -1,5 +1,7 @@
 //! The parts of a repository's URL that logins depend on.
 
+use crate::ports::url_without_secrets;
+
 /// A URL, taken apart.
 pub(super) struct Url {
     pub(super) scheme: String,
@@ -14,7 +16,10 @@ impl Url {
         let (scheme, rest) = text
             .split_once("://")
             .filter(|(scheme, _)| !scheme.is_empty())
-            .ok_or_else(|| format!("parse {text:?}: missing protocol scheme"))?;
+            .ok_or_else(|| {
+                let shown = url_without_secrets(text);
+                format!("parse {shown:?}: missing protocol scheme")
+            })?;
         let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
         let (user, host) = match authority.rsplit_once('@') {
             None => (None, authority),
