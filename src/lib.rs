@@ -21,6 +21,7 @@ pub mod git;
 pub mod image;
 pub mod key;
 pub mod model;
+pub mod nearest;
 pub mod number;
 pub mod ops;
 pub mod output;

@@ -7,6 +7,7 @@
 
 mod access;
 mod agreement;
+mod alike;
 mod checkout;
 mod declare;
 mod excerpt;
@@ -33,6 +34,7 @@ mod tags;
 mod updates;
 mod worktree;
 
+pub use alike::name_hints;
 pub use declare::{
     Conflict, Declaration, DeclareError, DeclareOptions, Declared, FIELD_MANAGER, declare,
 };

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures::future;
 use serde_json::{Value, json};
 
+use super::alike;
 use super::declare::FIELD_MANAGER;
 use super::gather::{self, Gathered, Scope, Targets};
 use super::ready::{Readiness, WaitError, readiness, wait};
@@ -61,7 +62,13 @@ pub async fn request(
         return Ok(Vec::new());
     };
     let begin = Instant::now();
-    let reading = gather::needed(cluster.as_ref(), &options.scope, &options.targets, false);
+    let reading = async {
+        let objects = cluster.as_ref();
+        match gather::needed(objects, &options.scope, &options.targets, false).await {
+            Ok(gathered) => Ok(gathered),
+            Err(error) => Err(alike::hinted(error, objects, &options.scope).await),
+        }
+    };
     let gathered = patiently(services, options.timeout, reading).await?;
     if !options.targets.names.is_empty() {
         refuse_suspended(&gathered)?;
