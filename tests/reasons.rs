@@ -55,6 +55,7 @@ fn answered() -> BTreeSet<String> {
             "Note::info(",
             "Failure::new(",
             "Failure::stalled(",
+            ".into_failure(",
         ] {
             found.extend(strings_behind(text, opening));
         }
