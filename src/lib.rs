@@ -22,6 +22,7 @@ pub mod image;
 pub mod key;
 pub mod model;
 pub mod nearest;
+pub mod network;
 pub mod number;
 pub mod ops;
 pub mod output;
