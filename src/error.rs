@@ -31,8 +31,38 @@ pub struct CommandError {
     pub causes: Vec<String>,
     /// What to do next.
     pub hints: Vec<String>,
+    /// Mistakes of the same call, which are told before this one.
+    pub earlier: Vec<CommandError>,
     /// Already printed piece by piece, so that only the exit code is left.
     pub printed: bool,
+}
+
+/// The mistakes of one call, collected so that each is told: nobody wants to mend one after the other.
+#[derive(Debug, Default)]
+pub struct Mistakes(Vec<CommandError>);
+
+impl Mistakes {
+    /// The value of a check, or its default beside a mistake.
+    pub fn value<T: Default>(&mut self, checked: Result<T, CommandError>) -> T {
+        checked.unwrap_or_else(|mistake| {
+            self.0.push(mistake);
+            T::default()
+        })
+    }
+
+    /// Fails if there was any mistake; a wrong use counts most.
+    pub fn finish(mut self) -> Result<(), CommandError> {
+        let is_usage = |mistake: &CommandError| mistake.kind == ErrorKind::Usage;
+        let any_usage = self.0.iter().any(is_usage);
+        let Some(mut last) = self.0.pop() else {
+            return Ok(());
+        };
+        if any_usage {
+            last.kind = ErrorKind::Usage;
+        }
+        last.earlier = self.0;
+        Err(last)
+    }
 }
 
 impl CommandError {
@@ -70,6 +100,7 @@ impl CommandError {
             message: message.into(),
             causes: Vec::new(),
             hints: Vec::new(),
+            earlier: Vec::new(),
             printed: false,
         }
     }
@@ -144,6 +175,18 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("outer")]
     struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn every_mistake_of_a_call_is_kept() {
+        let mut mistakes = Mistakes::default();
+        assert_eq!(mistakes.value(Ok(1)), 1);
+        assert_eq!(mistakes.value::<u8>(Err(CommandError::usage("a"))), 0);
+        mistakes.value::<()>(Err(CommandError::failed("b")));
+        let error = mistakes.finish().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Usage);
+        assert_eq!((error.message.as_str(), error.earlier.len()), ("b", 1));
+        assert!(Mistakes::default().finish().is_ok());
+    }
 
     #[test]
     fn causes_are_walked_once_each() {

@@ -43,6 +43,9 @@ pub fn code(result: &Result<Outcome, CommandError>, codes: Codes) -> u8 {
 
 /// Prints an error, its causes and its hints. `program` is the name the user typed.
 pub fn render(error: &CommandError, program: &str, ui: &Ui) {
+    for earlier in &error.earlier {
+        render(earlier, program, ui);
+    }
     if error.printed {
         return;
     }

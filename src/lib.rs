@@ -21,6 +21,8 @@ pub mod git;
 pub mod image;
 pub mod key;
 pub mod model;
+pub mod nearest;
+pub mod network;
 pub mod number;
 pub mod ops;
 pub mod output;

@@ -406,3 +406,21 @@ fn missing_changed_and_incomplete_archives_are_refused() {
     std::fs::write(&archive, whole).expect("the archive");
     script("render", &[path]).expect("whole again");
 }
+
+/// A tag of an action can be moved; a commit cannot.
+#[test]
+fn workflows_name_actions_by_commit() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/workflows");
+    let mut actions = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for line in text.lines().filter(|line| line.contains("uses: ")) {
+            let commit = line.split('@').nth(1).unwrap_or_default();
+            let commit = commit.split(' ').next().unwrap_or_default();
+            let is_commit = commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(is_commit && line.contains(" # v"), "{line}");
+            actions += 1;
+        }
+    }
+    assert!(actions > 0);
+}

@@ -10,21 +10,33 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use crate::commands;
-use crate::error::CommandError;
-use crate::flags::{Divided, Word, divide, flag_names, has_long, nearest};
+use crate::error::{CommandError, Mistakes};
+use crate::flags::{Divided, Word, divide, flag_names, has_long};
+use crate::nearest::nearest;
 
 /// More mistakes than this tell nobody anything.
 const MOST: usize = 8;
 
-/// Every mistake of a command line whose first one is `error`. The last one carries the hint.
+/// Verbs, and what kubectl, flux and others call them.
+const ELSEWHERE: &[(&str, &[&str])] = &[
+    ("get", &["list", "ls", "show", "status"]),
+    ("explain", &["describe", "trace", "why"]),
+    ("create", &["apply", "new", "set"]),
+    ("diff", &["plan", "preview"]),
+    ("reconcile", &["push", "run", "scan", "sync", "update"]),
+    ("suspend", &["pause", "stop"]),
+    ("resume", &["start", "unsuspend"]),
+    ("delete", &["remove", "rm"]),
+];
+
+/// Every mistake of a command line whose first one for the parser is `error`.
 pub(super) fn collect(
     command: &Command,
     program: &str,
     mut words: Vec<OsString>,
     error: clap::Error,
     mut messages: Vec<String>,
-) -> Vec<CommandError> {
-    let path = path(&divide(command, &words));
+) -> CommandError {
     // What stands behind an unknown flag may be its value, and is then no mistake of its own.
     let mut suspects: Vec<OsString> = Vec::new();
     let mut next = Some(error);
@@ -35,7 +47,7 @@ pub(super) fn collect(
             messages.push(sentence(&error, program, &divided, words.last()));
         }
         let Some(rest) = mended(&error, &divided, &words, &mut suspects) else {
-            return usage(messages, program, &path);
+            return as_error(messages);
         };
         words = rest;
         let all = std::iter::once(OsString::from(program)).chain(words.iter().cloned());
@@ -46,19 +58,28 @@ pub(super) fn collect(
             .filter(clap::Error::use_stderr);
     }
     words.retain(|word| !suspects.contains(word));
-    let divided = divide(command, &words);
-    messages.extend(kind_mistake(&divided, &words, program));
-    usage(messages, program, &path)
+    beside(command, &words, messages)
 }
 
-/// Messages as errors about the use of a command, the last one with the command to look at.
-pub(super) fn usage(messages: Vec<String>, program: &str, path: &str) -> Vec<CommandError> {
-    let mut errors: Vec<CommandError> = messages.into_iter().map(CommandError::usage).collect();
-    if let Some(last) = errors.last_mut() {
-        last.hints
-            .push(format!("see '{program}{path} --help' for usage"));
+/// What is wrong with a command line that the parser has nothing against, besides `messages`.
+pub(super) fn beside(
+    command: &Command,
+    words: &[OsString],
+    mut messages: Vec<String>,
+) -> CommandError {
+    messages.extend(kind_mistake(&divide(command, words), words));
+    as_error(messages)
+}
+
+fn as_error(messages: Vec<String>) -> CommandError {
+    let mut mistakes = Mistakes::default();
+    for message in messages {
+        mistakes.value::<()>(Err(CommandError::usage(message)));
     }
-    errors
+    let result = mistakes.finish();
+    result
+        .err()
+        .unwrap_or_else(|| CommandError::usage("wrong command line"))
 }
 
 /// The verbs of a command line, each behind a blank.
@@ -74,7 +95,7 @@ pub(super) fn path(divided: &Divided<'_>) -> String {
 }
 
 /// The kind is looked at by the verb itself, which never runs once the parser refuses.
-fn kind_mistake(divided: &Divided<'_>, words: &[OsString], program: &str) -> Option<String> {
+fn kind_mistake(divided: &Divided<'_>, words: &[OsString]) -> Option<String> {
     let plain: Vec<String> = divided
         .words
         .iter()
@@ -82,7 +103,7 @@ fn kind_mistake(divided: &Divided<'_>, words: &[OsString], program: &str) -> Opt
         .filter(|(kind, _)| matches!(kind, Word::Plain))
         .map(|(_, word)| word.to_string_lossy().into_owned())
         .collect();
-    commands::kind_mistake(divided.command.get_name(), &plain, program)
+    commands::kind_mistake(divided.command.get_name(), &plain)
 }
 
 fn text(error: &clap::Error, kind: ContextKind) -> Option<&str> {
@@ -107,7 +128,7 @@ fn sentence(
             let target = format!("{program}{}", path(divided));
             with_choices(
                 &format!("unknown command \"{word}\" for \"{target}\""),
-                nearest(word, choices.iter().copied()),
+                nearest(word, choices.iter().copied()).or_else(|| means(word, &choices)),
                 &choices,
             )
         }
@@ -179,7 +200,11 @@ fn missing(error: &clap::Error, divided: &Divided<'_>) -> Option<String> {
             names.join(" and ").replace(['<', '>'], "")
         ));
     }
-    let argument = argument(names.first()?, divided)?;
+    let first = names.first()?;
+    let Some(argument) = argument(first, divided) else {
+        let name = first.trim_matches(['<', '>', '[', ']', '.']);
+        return Some(format!("{name} is required"));
+    };
     let values = argument.get_possible_values();
     let choices: Vec<&str> = values
         .iter()
@@ -263,6 +288,12 @@ fn with_choices(start: &str, meant: Option<&str>, choices: &[&str]) -> String {
     format!("{start}{meant} Choose one of: {}", choices.join(", "))
 }
 
+/// The verb that does what other programs call by this word.
+fn means<'c>(word: &str, choices: &[&'c str]) -> Option<&'c str> {
+    let verb = ELSEWHERE.iter().find(|(_, words)| words.contains(&word))?.0;
+    choices.iter().find(|choice| **choice == verb).copied()
+}
+
 /// The command line without its first mistake: the word that was meant in its place, or nothing.
 /// `None` when nothing can be said about the rest.
 fn mended(
@@ -285,6 +316,13 @@ fn mended(
             match (meant, words[at].to_string_lossy().split_once('=')) {
                 (Some(near), Some((_, value))) if near.get_action().takes_values() => {
                     rest[at] = format!("--{}={value}", long(near)).into();
+                }
+                // Whether a value follows is not known of a flag that nobody knows.
+                (Some(near), None)
+                    if near.get_action().takes_values()
+                        && !matches!(divided.words.get(at + 1), Some(Word::Plain)) =>
+                {
+                    rest.remove(at);
                 }
                 (Some(near), _) => rest[at] = format!("--{}", long(near)).into(),
                 (None, value) => {

@@ -13,7 +13,7 @@ use crate::commands::{
     version,
 };
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, ErrorKind};
 use crate::exit::{self, Codes, Outcome};
 use crate::flags::{Environment, GlobalFlags, Word, divide, rewrite};
 use crate::output::{ColorChoice, Streams, Ui};
@@ -100,13 +100,13 @@ pub fn run(arguments: Vec<OsString>, environment: Environment, streams: Streams)
         return completion::answer(&words, &program, &environment, streams, command);
     }
     let tree = command(&program);
-    let codes = codes(&tree, &arguments);
+    let line = Line::of(&tree, &program, &arguments);
     let no_color = environment.has("NO_COLOR") || environment.text("TERM") == Some("dumb");
     let root = match parse(&tree, &program, arguments) {
         Ok(root) => root,
         Err(refusal) => {
             let ui = Ui::new(streams, ColorChoice::Auto, no_color, false);
-            return refusal.show(&program, &ui, codes);
+            return refusal.show(&line, &ui);
         }
     };
     let forced = ["CLICOLOR_FORCE", "FORCE_COLOR"]
@@ -126,36 +126,52 @@ pub fn run(arguments: Vec<OsString>, environment: Environment, streams: Streams)
     );
     let result = dispatch(&root, &context);
     context.show_server_warnings();
-    finish(result, &program, &ui, codes)
+    finish(result, &line, &ui)
 }
 
-/// `diff` has exit codes of its own, wherever the verb stands among the flags.
-fn codes(tree: &Command, arguments: &[OsString]) -> Codes {
-    let divided = divide(tree, arguments);
-    let verb = divided.words.iter().find_map(|word| match word {
-        Word::Verb(verb) => Some(verb.get_name()),
-        _ => None,
-    });
-    if verb == Some("diff") {
-        Codes::Diff
-    } else {
-        Codes::Ordinary
+/// What the end of a call has to know of its command line.
+struct Line {
+    program: String,
+    /// The verbs, each behind a blank.
+    path: String,
+    codes: Codes,
+}
+
+impl Line {
+    fn of(tree: &Command, program: &str, arguments: &[OsString]) -> Self {
+        let path = mistakes::path(&divide(tree, arguments));
+        Self {
+            program: program.to_owned(),
+            // `diff` has exit codes of its own, wherever the verb stands among the flags.
+            codes: if path == " diff" {
+                Codes::Diff
+            } else {
+                Codes::Ordinary
+            },
+            path,
+        }
     }
 }
 
 /// Shows an error and turns the end of a command into its exit code. An answer that could not be
-/// written is a failure, whatever the command thinks of itself.
-fn finish(result: Result<Outcome, CommandError>, program: &str, ui: &Ui, codes: Codes) -> u8 {
-    let result = match (result, ui.take_failure()) {
+/// written is a failure, whatever the command thinks of itself. Whoever used a command wrongly is
+/// told where its use stands.
+fn finish(result: Result<Outcome, CommandError>, line: &Line, ui: &Ui) -> u8 {
+    let mut result = match (result, ui.take_failure()) {
         (Ok(_), Some(error)) => {
             Err(CommandError::failed("writing to standard output").caused_by(&error))
         }
         (result, _) => result,
     };
-    if let Err(error) = &result {
-        exit::render(error, program, ui);
+    if let Err(error) = &mut result {
+        if error.kind == ErrorKind::Usage {
+            let Line { program, path, .. } = line;
+            let hint = format!("see '{program}{path} --help' for usage");
+            error.hints.push(hint);
+        }
+        exit::render(error, &line.program, ui);
     }
-    exit::code(&result, codes)
+    exit::code(&result, line.codes)
 }
 
 fn dispatch(root: &Root, context: &Context) -> Result<Outcome, CommandError> {
@@ -190,30 +206,23 @@ enum Refusal {
     /// Help was asked for, or is the best answer.
     Help(String),
     /// The command line is wrong in these ways.
-    Mistakes(Vec<CommandError>),
+    Mistakes(CommandError),
 }
 
 impl Refusal {
-    fn show(self, program: &str, ui: &Ui, codes: Codes) -> u8 {
+    fn show(self, line: &Line, ui: &Ui) -> u8 {
         match self {
             Self::Help(text) => {
                 ui.print(&text);
-                finish(Ok(Outcome::Done), program, ui, codes)
+                finish(Ok(Outcome::Done), line, ui)
             }
-            Self::Mistakes(mut mistakes) => {
-                let last = mistakes.pop();
-                for mistake in &mistakes {
-                    exit::render(mistake, program, ui);
-                }
-                let last = last.unwrap_or_else(|| CommandError::usage("wrong command line"));
-                finish(Err(last), program, ui, codes)
-            }
+            Self::Mistakes(mistakes) => finish(Err(mistakes), line, ui),
         }
     }
 }
 
 fn parse(tree: &Command, program: &str, arguments: Vec<OsString>) -> Result<Root, Refusal> {
-    let (words, booleans) = rewrite(tree, arguments);
+    let (words, booleans) = rewrite(tree, asked_for_help(tree, arguments));
     let all = std::iter::once(OsString::from(program)).chain(words.iter().cloned());
     let parsed = tree
         .clone()
@@ -221,20 +230,52 @@ fn parse(tree: &Command, program: &str, arguments: Vec<OsString>) -> Result<Root
         .and_then(|matches| Root::from_arg_matches(&matches));
     match parsed {
         Ok(root) if booleans.is_empty() => Ok(root),
-        Ok(_) => {
-            let path = mistakes::path(&divide(tree, &words));
-            Err(Refusal::Mistakes(mistakes::usage(booleans, program, &path)))
-        }
+        Ok(_) => Err(Refusal::Mistakes(mistakes::beside(tree, &words, booleans))),
         Err(error) if is_help(&error) => {
             Err(Refusal::Help(match short_help(tree, program, &words) {
                 Some(short) => short,
                 None => error.render().to_string(),
             }))
         }
-        Err(error) => Err(Refusal::Mistakes(mistakes::collect(
-            tree, program, words, error, booleans,
-        ))),
+        Err(error) => match only_help(tree, &words, &error) {
+            // Whoever asks for help gets it, whatever else is wrong.
+            Some(words) => parse(tree, program, words),
+            None => Err(Refusal::Mistakes(mistakes::collect(
+                tree, program, words, error, booleans,
+            ))),
+        },
     }
+}
+
+/// The verbs and the flag that asks for help, if there is one among other words. Of a verb that there
+/// is not, there is no help.
+fn only_help(tree: &Command, words: &[OsString], error: &clap::Error) -> Option<Vec<OsString>> {
+    let divided = divide(tree, words);
+    let pairs = || divided.words.iter().zip(words);
+    let verbs = pairs().filter(|(kind, _)| matches!(kind, Word::Verb(_)));
+    let mut only: Vec<OsString> = verbs.map(|(_, word)| word.clone()).collect();
+    if only.is_empty() && error.kind() == ClapErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let (_, help) = pairs().find(|(kind, word)| {
+        matches!(kind, Word::Flag(None)) && (*word == "--help" || *word == "-h")
+    })?;
+    only.push(help.clone());
+    (only.len() < words.len()).then_some(only)
+}
+
+/// `help VERB`, as kubectl and flux have it, is `VERB --help`.
+fn asked_for_help(tree: &Command, mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let divided = divide(tree, &arguments);
+    let first = divided
+        .words
+        .iter()
+        .position(|word| matches!(word, Word::Verb(_) | Word::Plain));
+    if let Some(at) = first.filter(|at| arguments[*at] == "help") {
+        arguments.remove(at);
+        arguments.push("--help".into());
+    }
+    arguments
 }
 
 fn is_help(error: &clap::Error) -> bool {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::Uri;
 
 use super::settings::Environment;
+use crate::network;
 
 /// The proxy for `server` that the environment names, or none.
 pub(super) fn from_environment<'a>(environment: &'a Environment, server: &Uri) -> Option<&'a str> {
@@ -72,7 +73,7 @@ fn excepts(pattern: &str, host: &str, port: u16) -> bool {
     }
     if let (Some((network, bits)), Ok(address)) = (pattern.split_once('/'), host.parse::<IpAddr>())
     {
-        return in_network(network, bits, address);
+        return network::contains(network, bits, address);
     }
     let (name, wanted_port) = split_port(pattern);
     if wanted_port.is_some_and(|wanted| wanted != port) {
@@ -106,23 +107,6 @@ fn split_port(pattern: &str) -> (&str, Option<u16>) {
             .parse()
             .map_or((pattern, None), |port| (name, Some(port))),
         None => (pattern, None),
-    }
-}
-
-fn in_network(network: &str, bits: &str, address: IpAddr) -> bool {
-    let (Ok(network), Ok(bits)) = (network.parse::<IpAddr>(), bits.parse::<u32>()) else {
-        return false;
-    };
-    match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) if bits <= 32 => {
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            network.to_bits() & mask == address.to_bits() & mask
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) if bits <= 128 => {
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-            network.to_bits() & mask == address.to_bits() & mask
-        }
-        _ => false,
     }
 }
 

@@ -45,7 +45,7 @@ pub fn run(args: &DeleteArgs, context: &Context) -> Result<Outcome, CommandError
         for key in selected.keys(cluster.as_ref(), context).await? {
             match cluster.get(kind, &key).await {
                 Ok(Some(_)) => present.push(key),
-                Ok(None) => failures.add(&not_found(kind, &key)),
+                Ok(None) => failures.add(&not_found(cluster.as_ref(), kind, &key).await),
                 Err(error) => failures.add(&error.into()),
             }
         }

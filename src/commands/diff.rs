@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::{reconcile, runtime};
+use super::{kinds, reconcile, runtime};
 use crate::api::Kind;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -64,6 +64,7 @@ pub struct DiffArgs {
 
 /// Runs `diff`.
 pub fn run(args: &DiffArgs, context: &Context) -> Result<Outcome, CommandError> {
+    let names = names(&args.names)?;
     let mut services =
         context.services(context.objects(&args.objects)?, &args.registry, &args.tree)?;
     services.cluster = context.cluster_of(&args.objects);
@@ -74,7 +75,7 @@ pub fn run(args: &DiffArgs, context: &Context) -> Result<Outcome, CommandError> 
         },
         targets: Targets {
             kinds: vec![Kind::ImageUpdateAutomation],
-            names: args.names.iter().map(|name| bare_name(name)).collect(),
+            names,
         },
         apply: Apply::Nothing,
         include_suspended: args.tree.include_suspended,
@@ -89,14 +90,24 @@ pub fn run(args: &DiffArgs, context: &Context) -> Result<Outcome, CommandError> 
     finish(&report, context, args.message)
 }
 
-/// `update/x` and `x` name the same automation here.
-fn bare_name(word: &str) -> String {
-    match word.split_once('/') {
-        Some((kind, name)) if Kind::from_word(kind) == Some(Kind::ImageUpdateAutomation) => {
-            name.to_owned()
-        }
-        _ => word.to_owned(),
-    }
+/// The automations that `x`, `update/x` and `update x` name.
+fn names(words: &[String]) -> Result<Vec<String>, CommandError> {
+    let is_kind = |word: &str| Kind::from_word(word) == Some(Kind::ImageUpdateAutomation);
+    let words = match words {
+        [kind, rest @ ..] if is_kind(kind) && !rest.is_empty() => rest,
+        words => words,
+    };
+    let name = |word: &String| match word.split_once('/') {
+        None => Ok(word.clone()),
+        Some((kind, name)) => match kinds::one_kind(kind, "diff")? {
+            Kind::ImageUpdateAutomation => Ok(name.to_owned()),
+            kind => Err(CommandError::usage(format!(
+                "\"{word}\" is an {}; diff shows what automations would commit",
+                kind.human()
+            ))),
+        },
+    };
+    words.iter().map(name).collect()
 }
 
 fn values(items: &[String]) -> Result<BTreeMap<String, String>, CommandError> {

@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::{reconcile, runtime};
-use crate::api::Kind;
+use super::{kinds, reconcile, runtime};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
@@ -118,15 +117,9 @@ fn target(args: &ExplainArgs, context: &Context) -> Result<ExplainTarget, Comman
 }
 
 fn object(kind: &str, name: &str) -> Result<ExplainTarget, CommandError> {
-    Kind::from_word(kind)
-        .filter(|kind| Kind::IMAGE.contains(kind))
-        .map(|kind| ExplainTarget::Object(kind, name.to_owned()))
-        .ok_or_else(|| {
-            CommandError::usage(format!(
-                "unknown kind \"{kind}\". Choose one of: policy, repository, update, or name a line \
-                 as FILE:LINE"
-            ))
-        })
+    let kind = kinds::one_kind(kind, "explain")
+        .map_err(|error| error.with_hint("a line of a file is named as FILE:LINE"))?;
+    Ok(ExplainTarget::Object(kind, name.to_owned()))
 }
 
 /// `FILE:LINE`; names of objects hold no colon.

@@ -45,7 +45,7 @@ pub fn run(args: &ExportArgs, context: &Context) -> Result<Outcome, CommandError
         for key in selected.keys(cluster.as_ref(), context).await? {
             match cluster.get(kind, &key).await {
                 Ok(Some(object)) => print(context, kind, &object),
-                Ok(None) => failures.add(&not_found(kind, &key)),
+                Ok(None) => failures.add(&not_found(cluster.as_ref(), kind, &key).await),
                 Err(error) => failures.add(&error.into()),
             }
         }

@@ -1,16 +1,16 @@
-//! `KIND NAME…`, `KIND/NAME` and `all`.
+//! `KIND NAME…`, `KIND,KIND NAME…`, `KIND/NAME` and `all`.
 
 use crate::api::Kind;
 use crate::error::CommandError;
-use crate::flags;
+use crate::nearest;
 use crate::ops::Targets;
 
 /// What a command line names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
     /// The kinds, in order of listing.
     pub(super) kinds: Vec<Kind>,
-    /// Whether the word was `all`.
+    /// Whether the word was `all`, or several kinds with commas between them.
     pub(super) all: bool,
     /// Names.
     pub(super) names: Vec<String>,
@@ -26,10 +26,15 @@ impl Named {
     }
 }
 
-/// The words that name kinds, for messages.
-const CHOICES: &str = "repository, policy, update";
-/// The verbs that also work on all kinds at once.
-const VERBS_OF_ALL: &[&str] = &["get", "reconcile"];
+/// The words that name kinds behind a verb, for messages.
+fn choices(verb: &str) -> &'static str {
+    match verb {
+        "get" | "reconcile" => "all, repository, policy, update",
+        "diff" => "update",
+        _ => "repository, policy, update",
+    }
+}
+
 /// The verbs whose first word is a kind.
 const VERBS: &[&str] = &["get", "reconcile", "export", "suspend", "resume", "delete"];
 
@@ -37,7 +42,6 @@ const VERBS: &[&str] = &["get", "reconcile", "export", "suspend", "resume", "del
 pub(super) fn read(
     words: &[String],
     default: Option<Kind>,
-    program: &str,
     verb: &str,
 ) -> Result<Named, CommandError> {
     let Some((first, rest)) = words.split_first() else {
@@ -50,12 +54,11 @@ pub(super) fn read(
             None => Err(CommandError::usage(format!(
                 "which kind of object? Choose one of: {}",
                 choices(verb)
-            ))
-            .with_hint(format!("see '{program} {verb} --help' for usage"))),
+            ))),
         };
     };
     if let Some((kind, name)) = first.split_once('/') {
-        let kind = one_kind(kind, program, verb)?;
+        let kind = one_kind(kind, verb)?;
         let mut names = vec![name.to_owned()];
         for word in rest {
             let (other, name) = word.split_once('/').ok_or_else(|| {
@@ -63,7 +66,7 @@ pub(super) fn read(
                     "\"{word}\" has no kind; with KIND/NAME every argument needs one"
                 ))
             })?;
-            if one_kind(other, program, verb)? != kind {
+            if one_kind(other, verb)? != kind {
                 return Err(CommandError::usage(format!(
                     "\"{first}\" and \"{word}\" are of different kinds; name one kind at a time"
                 )));
@@ -84,33 +87,35 @@ pub(super) fn read(
             names,
         });
     }
+    let mut kinds = Vec::new();
+    for word in first.split(',') {
+        let kind = one_kind(word, verb)?;
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
     Ok(Named {
-        kinds: vec![one_kind(first, program, verb)?],
-        all: false,
+        all: kinds.len() > 1,
+        kinds,
         names,
     })
 }
 
-fn one_kind(word: &str, program: &str, verb: &str) -> Result<Kind, CommandError> {
+/// The kind that a word names; for messages of `verb`.
+pub(super) fn one_kind(word: &str, verb: &str) -> Result<Kind, CommandError> {
     Kind::from_word(word).ok_or_else(|| {
-        let meant = nearest(word, verb).map(|near| format!("; did you mean \"{near}\"?"));
-        CommandError::usage(format!(
+        let near = nearest(word, verb);
+        let forgotten = (near.is_none() && verb == "reconcile")
+            .then(|| format!("a name stands behind its kind: update {word}"));
+        let meant = near.map(|near| format!("; did you mean \"{near}\"?"));
+        let mut error = CommandError::usage(format!(
             "unknown kind \"{word}\"{} Choose one of: {}",
             meant.unwrap_or_else(|| ".".to_owned()),
             choices(verb)
-        ))
-        .with_hint(format!("see '{program} {verb} --help' for usage"))
+        ));
+        error.hints.extend(forgotten);
+        error
     })
-}
-
-/// What a verb can be told to work on.
-fn choices(verb: &str) -> String {
-    let all = if VERBS_OF_ALL.contains(&verb) {
-        "all, "
-    } else {
-        ""
-    };
-    format!("{all}{CHOICES}")
 }
 
 fn distinct(names: Vec<String>) -> Vec<String> {
@@ -125,23 +130,21 @@ fn distinct(names: Vec<String>) -> Vec<String> {
 
 /// The kind's word that is spelled most alike, if any is.
 fn nearest(word: &str, verb: &str) -> Option<&'static str> {
+    let all = choices(verb).split(", ").find(|choice| *choice == "all");
     let words = Kind::IMAGE.iter().flat_map(|kind| {
         let words = kind.words().iter().copied();
         words.chain([kind.plural(), kind.singular()])
     });
-    let all = VERBS_OF_ALL.contains(&verb).then_some("all");
-    flags::nearest(word, all.into_iter().chain(words))
+    nearest::nearest(word, all.into_iter().chain(words))
 }
 
 /// What is wrong with the kind among the words behind a verb that takes one; for command lines that
 /// are refused before the verb runs.
-pub fn kind_mistake(verb: &str, words: &[String], program: &str) -> Option<String> {
+pub fn kind_mistake(verb: &str, words: &[String]) -> Option<String> {
     if words.is_empty() || !VERBS.contains(&verb) {
         return None;
     }
-    read(words, None, program, verb)
-        .err()
-        .map(|error| error.message)
+    read(words, None, verb).err().map(|error| error.message)
 }
 
 #[cfg(test)]
@@ -154,37 +157,36 @@ mod tests {
 
     #[test]
     fn kinds_and_names_are_read_in_both_forms() {
-        let named = read(&words("policy a b a"), None, "p", "get").unwrap();
+        let named = read(&words("policy a b a"), None, "get").unwrap();
         assert_eq!(
             (named.kinds, named.names),
             (vec![Kind::ImagePolicy], words("a b"))
         );
-        let named = read(&words("iua/x update/y"), None, "p", "get").unwrap();
+        let named = read(&words("iua/x update/y"), None, "get").unwrap();
         assert_eq!(
             (named.kinds, named.names),
             (vec![Kind::ImageUpdateAutomation], words("x y"))
         );
-        assert!(read(&words("all"), None, "p", "get").unwrap().all);
-        assert!(read(&words("policy/a repo/b"), None, "p", "get").is_err());
+        assert!(read(&words("all"), None, "get").unwrap().all);
+        let named = read(&words("policy,repo,policies a"), None, "get").unwrap();
+        assert_eq!(
+            (named.kinds, named.all),
+            (vec![Kind::ImagePolicy, Kind::ImageRepository], true)
+        );
+        assert!(read(&words("policy/a repo/b"), None, "get").is_err());
     }
 
     #[test]
     fn a_wrong_kind_names_the_nearest_and_the_choices() {
-        let error = read(&words("polcy"), None, "p", "get").unwrap_err();
+        let error = read(&words("polcy"), None, "get").unwrap_err();
         assert_eq!(
             error.message,
             "unknown kind \"polcy\"; did you mean \"policy\"? Choose one of: all, repository, policy, update"
         );
-        assert_eq!(error.hints, ["see 'p get --help' for usage"]);
-        let error = read(&words("al"), None, "p", "suspend").unwrap_err();
+        let error = read(&words("al"), None, "suspend").unwrap_err();
         assert_eq!(
             error.message,
             "unknown kind \"al\". Choose one of: repository, policy, update"
-        );
-        let error = read(&[], None, "p", "delete").unwrap_err();
-        assert_eq!(
-            error.message,
-            "which kind of object? Choose one of: repository, policy, update"
         );
     }
 }

@@ -112,12 +112,7 @@ impl From<WriteStatus> for StatusMode {
 
 /// Runs `reconcile`.
 pub fn run(args: &ReconcileArgs, context: &Context) -> Result<Outcome, CommandError> {
-    let named = kinds::read(
-        &args.words,
-        Some(Kind::ImageUpdateAutomation),
-        context.program(),
-        "reconcile",
-    )?;
+    let named = kinds::read(&args.words, Some(Kind::ImageUpdateAutomation), "reconcile")?;
     let format = match &args.output {
         None => Format::Human,
         Some(text) => Format::parse(text, &["json", "name", "yaml"])

@@ -62,7 +62,9 @@ pub fn run(args: &ResumeArgs, context: &Context) -> Result<Outcome, CommandError
                             .print(&format!("{} resumed\n", result_name(kind, &key)));
                         resumed.push(key);
                     }
-                    Err(error) => failures.add(&refused(kind, &key, error)),
+                    Err(error) => {
+                        failures.add(&refused(cluster.as_ref(), kind, &key, error).await);
+                    }
                 }
             }
             Ok(())

@@ -143,8 +143,10 @@ impl From<OpsError> for CommandError {
     fn from(error: OpsError) -> Self {
         match error {
             OpsError::Gather(GatherError::Objects(error)) => error.into(),
-            OpsError::Gather(GatherError::NotFound(sentences)) => {
-                Self::failed(sentences.join("\n"))
+            OpsError::Gather(GatherError::NotFound(missing)) => {
+                let mut error = Self::failed(missing.to_string());
+                error.hints = missing.hints;
+                error
             }
             OpsError::Ambiguous(text) | OpsError::NoMarker(text) => Self::failed(text),
             OpsError::Gather(error) => Self::failed(error.to_string()).caused_by(&error),

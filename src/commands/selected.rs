@@ -8,7 +8,8 @@ use crate::api::Kind;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::key::NamespacedName;
-use crate::ports::{Cluster, ObjectScope, ObjectsError};
+use crate::ops;
+use crate::ports::{Cluster, ObjectScope, Objects, ObjectsError};
 
 /// Names, or `--all`.
 #[derive(Clone, Debug, Default, Args)]
@@ -35,7 +36,7 @@ pub(super) struct Selected {
 impl SelectedArgs {
     /// Reads the words; nobody is contacted.
     pub(super) fn read(&self, context: &Context, verb: &str) -> Result<Selected, CommandError> {
-        let named = kinds::read(&self.words, None, context.program(), verb)?;
+        let named = kinds::read(&self.words, None, verb)?;
         let &[kind] = named.kinds.as_slice() else {
             return Err(CommandError::usage(format!(
                 "{verb} works on one kind at a time: repository, policy or update"
@@ -103,27 +104,35 @@ pub(super) fn result_name(kind: Kind, key: &NamespacedName) -> String {
     format!("{}.{}/{}", kind.singular(), kind.group(), key.name)
 }
 
-/// kubectl's sentence for a named object that is missing, and where it was looked for.
-pub(super) fn not_found(kind: Kind, key: &NamespacedName) -> CommandError {
-    let error = CommandError::failed(format!(
+/// kubectl's sentence for a named object that is missing, with what was meant and where it was looked
+/// for.
+pub(super) async fn not_found(
+    objects: &dyn Objects,
+    kind: Kind,
+    key: &NamespacedName,
+) -> CommandError {
+    let mut error = CommandError::failed(format!(
         "Error from server (NotFound): {}.{} \"{}\" not found",
         kind.plural(),
         kind.group(),
         key.name
     ));
-    if key.namespace.is_empty() {
-        return error;
-    }
-    error.with_hint(format!(
-        "looked in namespace \"{}\"; -n names another one",
-        key.namespace
-    ))
+    let namespace = Some(key.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    error.hints = ops::name_hints(objects, &[kind], namespace, &key.name).await;
+    error
 }
 
 /// The error of a write to a named object.
-pub(super) fn refused(kind: Kind, key: &NamespacedName, error: ObjectsError) -> CommandError {
+pub(super) async fn refused(
+    objects: &dyn Objects,
+    kind: Kind,
+    key: &NamespacedName,
+    error: ObjectsError,
+) -> CommandError {
     match error {
-        ObjectsError::Answer { ref reason, .. } if reason == "NotFound" => not_found(kind, key),
+        ObjectsError::Answer { ref reason, .. } if reason == "NotFound" => {
+            not_found(objects, kind, key).await
+        }
         error => error.into(),
     }
 }

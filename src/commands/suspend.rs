@@ -50,7 +50,9 @@ pub fn run(args: &SuspendArgs, context: &Context) -> Result<Outcome, CommandErro
                 Ok(_) => context
                     .ui()
                     .print(&format!("{} suspended\n", result_name(kind, &key))),
-                Err(error) => failures.add(&refused(kind, &key, error)),
+                Err(error) => {
+                    failures.add(&refused(cluster.as_ref(), kind, &key, error).await);
+                }
             }
         }
         failures.finish()

@@ -23,7 +23,7 @@ pub fn rewrite(command: &Command, words: Vec<OsString>) -> (Vec<OsString>, Vec<S
             Word::Verb(_) => verbs.push(word.clone()),
             Word::Noun => {}
             Word::Flag(Some(argument)) if is_boolean(argument) => {
-                match boolean(argument, &word.to_string_lossy()) {
+                match boolean(&flag_names(argument), &word.to_string_lossy()) {
                     Boolean::Bare => kept.push((Some(argument), word.clone())),
                     Boolean::True(flag) => kept.push((Some(argument), flag.into())),
                     // The last one counts, so that what was said before is taken back.
@@ -34,6 +34,15 @@ pub fn rewrite(command: &Command, words: Vec<OsString>) -> (Vec<OsString>, Vec<S
                     Boolean::Mistake(mistake) => mistakes.push(mistake),
                 }
             }
+            // The parser adds this flag by itself, so that no command has it yet.
+            Word::Flag(None) if is_help(&word.to_string_lossy()) => {
+                match boolean("-h, --help", &word.to_string_lossy()) {
+                    Boolean::Bare => kept.push((None, word.clone())),
+                    Boolean::True(flag) => kept.push((None, flag.into())),
+                    Boolean::False => {}
+                    Boolean::Mistake(mistake) => mistakes.push(mistake),
+                }
+            }
             Word::Flag(_) | Word::Value(_) | Word::End | Word::Plain => {
                 kept.push((None, word.clone()));
             }
@@ -41,6 +50,10 @@ pub fn rewrite(command: &Command, words: Vec<OsString>) -> (Vec<OsString>, Vec<S
     }
     verbs.extend(kept.into_iter().map(|(_, word)| word));
     (verbs, mistakes)
+}
+
+fn is_help(word: &str) -> bool {
+    matches!(word.split('=').next(), Some("-h" | "--help"))
 }
 
 fn is_boolean(argument: &Arg) -> bool {
@@ -54,7 +67,8 @@ enum Boolean {
     Mistake(String),
 }
 
-fn boolean(argument: &Arg, word: &str) -> Boolean {
+/// What a word says of the boolean flag with these names.
+fn boolean(names: &str, word: &str) -> Boolean {
     let Some((flag, value)) = word.split_once('=') else {
         return Boolean::Bare;
     };
@@ -62,9 +76,8 @@ fn boolean(argument: &Arg, word: &str) -> Boolean {
         Some(true) => Boolean::True(flag.to_owned()),
         Some(false) => Boolean::False,
         None => Boolean::Mistake(format!(
-            "invalid argument \"{value}\" for \"{}\" flag: strconv.ParseBool: parsing \
-             \"{value}\": invalid syntax",
-            flag_names(argument)
+            "invalid argument \"{value}\" for \"{names}\" flag: strconv.ParseBool: parsing \
+             \"{value}\": invalid syntax"
         )),
     }
 }
@@ -115,6 +128,7 @@ mod tests {
         assert_rewritten("create policy image", "create policy image");
         assert_rewritten("--export create image policy p", "create policy --export p");
         assert_rewritten("get all -A=true", "get all -A");
+        assert_rewritten("get all --help=t -h=false", "get all --help");
         assert_rewritten("get all -A --all-namespaces=0 --quiet", "get all --quiet");
     }
 

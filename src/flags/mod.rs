@@ -6,14 +6,12 @@
 mod dialect;
 mod environment;
 mod list;
-mod nearest;
 mod shared;
 mod words;
 
 pub use dialect::{flag_names, rewrite};
 pub use environment::{ENVIRONMENT, Environment};
 pub use list::{GoList, go_list};
-pub use nearest::nearest;
 pub use shared::{
     GlobalFlags, KubeFlags, ObjectFlags, OutputFlags, RegistryFlags, TreeFlags, go_bool,
     go_duration,

@@ -1,5 +1,6 @@
 //! Groups of flags that several commands share.
 
+use std::num::IntErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -25,7 +26,8 @@ pub struct GlobalFlags {
         long = "v",
         global = true,
         value_name = "N",
-        default_value_t = 0,
+        default_value = "0",
+        value_parser = go_level,
         hide_default_value = true
     )]
     pub verbosity: u8,
@@ -141,7 +143,7 @@ pub struct KubeFlags {
     pub as_user_extra: Vec<String>,
 
     /// Limit for one request, a Go duration; 0 means none
-    #[arg(long, global = true, value_name = "DURATION", default_value = "0s", value_parser = go_limit, allow_hyphen_values = true, hide_short_help = true)]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "0s", value_parser = request_timeout, allow_hyphen_values = true, hide_short_help = true)]
     pub request_timeout: GoDuration,
 
     /// No compressed answers
@@ -252,6 +254,28 @@ fn go_limit(text: &str) -> Result<GoDuration, String> {
         Some(_) => Ok(limit),
         None => Err("a limit cannot be negative".to_owned()),
     }
+}
+
+/// Reads a log level as Go's flag library reads one; more than there is means all of it.
+fn go_level(text: &str) -> Result<u8, String> {
+    match text.parse::<i32>() {
+        Ok(level) => Ok(u8::try_from(level.clamp(0, 255)).unwrap_or_default()),
+        Err(error) => {
+            let why = match error.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+                _ => "invalid syntax",
+            };
+            Err(format!("strconv.ParseInt: parsing \"{text}\": {why}"))
+        }
+    }
+}
+
+/// Reads a limit as kubectl does: without a unit, in seconds.
+fn request_timeout(text: &str) -> Result<GoDuration, String> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        return go_limit(&format!("{text}s"));
+    }
+    go_limit(text)
 }
 
 /// Checks the form of `KEY=VALUE`.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::alike::{self, Missing};
 use super::gather::{self, GatherError, Gathered, Scope, Targets};
 use super::run::{OpsError, RunOptions, Services, stop_if_cancelled};
 use super::{policies, scan, updates};
@@ -58,7 +59,14 @@ pub async fn explain(
     };
     let mut gathered = gather::gather(services.objects.as_ref(), scope, &targets, false).await?;
     gather::add_suspended(services.objects.as_ref(), &mut gathered).await?;
-    let focus = focus(target, &gathered)?;
+    let focus = match focus(target, &gathered) {
+        Ok(focus) => focus,
+        Err(OpsError::Gather(error)) => {
+            let objects = services.objects.as_ref();
+            return Err(alike::hinted(error, objects, scope).await.into());
+        }
+        Err(error) => return Err(error),
+    };
     let repositories = scan_focus(services, &gathered, &focus).await;
     stop_if_cancelled(services, "nothing was written")?;
     let decided = decide(services, &gathered, &focus, &repositories).await;
@@ -91,7 +99,7 @@ fn focus(target: &ExplainTarget, gathered: &Gathered) -> Result<Focus, OpsError>
             own_markers_only: false,
         }),
         ExplainTarget::Object(kind, name) => named(*kind, name, gathered)
-            .ok_or_else(|| GatherError::NotFound(vec![gather::not_found(*kind, name)]).into()),
+            .ok_or_else(|| GatherError::NotFound(Missing::each(&[(*kind, name.clone())])).into()),
         ExplainTarget::Named(name) => bare_name(name, gathered),
     }
 }
@@ -111,10 +119,11 @@ fn bare_name(name: &str, gathered: &Gathered) -> Result<Focus, OpsError> {
     let kinds: Vec<Kind> = found.iter().map(|(kind, _)| *kind).collect();
     let mut found = found.into_iter();
     let Some((kind, first)) = found.next() else {
-        let missing = format!(
+        let sentence = format!(
             "there is no image policy, image repository or image update automation \"{name}\""
         );
-        return Err(GatherError::NotFound(vec![missing]).into());
+        let missing = Missing::of_kinds(&Kind::IMAGE, name, sentence);
+        return Err(GatherError::NotFound(missing).into());
     };
     if let Some((other, _)) = found.find(|(_, other)| first.policies.is_disjoint(&policies(other)))
     {
@@ -271,7 +280,14 @@ async fn plan(
             fill(chain, own, whole_tree, focus);
         }
     }
-    Ok((chains, notes))
+    // Every automation ran twice, and said some things twice.
+    let mut said: Vec<Note> = Vec::new();
+    for note in notes {
+        if !said.contains(&note) {
+            said.push(note);
+        }
+    }
+    Ok((chains, said))
 }
 
 fn fill(

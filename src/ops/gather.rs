@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use thiserror::Error;
 
+use super::alike::Missing;
 use crate::api::{
     ApiError, ImagePolicy, ImageRepository, ImageUpdateAutomation, Kind, LabelSelector, Namespace,
     ReadObject,
@@ -76,8 +77,8 @@ pub enum GatherError {
         source: ApiError,
     },
     /// Named objects that do not exist.
-    #[error("{}", .0.join("\n"))]
-    NotFound(Vec<String>),
+    #[error("{0}")]
+    NotFound(Missing),
 }
 
 /// Reads everything that a run of `targets` needs.
@@ -128,7 +129,7 @@ pub(super) async fn needed(
         }
     }
     if !missing.is_empty() {
-        return Err(GatherError::NotFound(missing));
+        return Err(GatherError::NotFound(Missing::each(&missing)));
     }
     if include_suspended && !targets.names.is_empty() {
         gathered.on_demand.clone_from(&gathered.wanted);
@@ -166,7 +167,7 @@ async fn find<T>(
     objects: &dyn Objects,
     scope: &Scope,
     targets: &Targets,
-    missing: &mut Vec<String>,
+    missing: &mut Vec<(Kind, String)>,
 ) -> Result<Vec<T>, GatherError>
 where
     T: ReadObject,
@@ -179,7 +180,7 @@ where
             let key = NamespacedName::new(namespace, name);
             match objects.get(kind, &key).await? {
                 Some(value) => found.push(read(objects, &value)?),
-                None => missing.push(not_found(kind, name)),
+                None => missing.push((kind, name.clone())),
             }
         }
         return Ok(found);
@@ -208,18 +209,9 @@ where
             .names
             .iter()
             .filter(|name| !seen.contains(*name))
-            .map(|name| not_found(kind, name)),
+            .map(|name| (kind, name.clone())),
     );
     Ok(found)
-}
-
-/// kubectl's sentence.
-pub(super) fn not_found(kind: Kind, name: &str) -> String {
-    format!(
-        "Error from server (NotFound): {}.{} \"{name}\" not found",
-        kind.plural(),
-        kind.group()
-    )
 }
 
 fn read<T: ReadObject>(objects: &dyn Objects, value: &serde_json::Value) -> Result<T, GatherError> {

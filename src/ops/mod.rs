@@ -7,6 +7,7 @@
 
 mod access;
 mod agreement;
+mod alike;
 mod checkout;
 mod deadline;
 mod declare;
@@ -35,6 +36,7 @@ mod tags;
 mod updates;
 mod worktree;
 
+pub use alike::name_hints;
 pub use deadline::Deadline;
 pub use declare::{
     Conflict, Declaration, DeclareError, DeclareOptions, Declared, FIELD_MANAGER, declare,

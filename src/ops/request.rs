@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::future;
 use serde_json::{Value, json};
 
+use super::alike;
 use super::deadline::Deadline;
 use super::declare::FIELD_MANAGER;
 use super::gather::{self, Gathered, Scope, Targets};
@@ -62,7 +63,13 @@ pub async fn request(
         return Ok(Vec::new());
     };
     let deadline = Deadline::after(options.timeout);
-    let reading = gather::needed(cluster.as_ref(), &options.scope, &options.targets, false);
+    let reading = async {
+        let objects = cluster.as_ref();
+        match gather::needed(objects, &options.scope, &options.targets, false).await {
+            Ok(gathered) => Ok(gathered),
+            Err(error) => Err(alike::hinted(error, objects, &options.scope).await),
+        }
+    };
     let gathered = patiently(services, options.timeout, reading).await?;
     if !options.targets.names.is_empty() {
         refuse_suspended(&gathered)?;

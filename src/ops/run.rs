@@ -11,7 +11,7 @@ use super::gather::{self, GatherError, Scope, Targets};
 use super::record::{self, StatusMode};
 use super::status::rfc3339;
 use super::updates::Choices;
-use super::{agreement, message, policies, scan, updates};
+use super::{agreement, alike, message, policies, scan, updates};
 use crate::api::{ImagePolicy, ImageRepository, Kind};
 use crate::duration::GoDuration;
 use crate::key::NamespacedName;
@@ -111,12 +111,14 @@ pub enum OpsError {
 /// Runs: gather, scan, choose, for automations plan and perhaps apply, and write the statuses.
 pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport, OpsError> {
     let deadline = Deadline::after(options.timeout);
-    let reading = gather::gather(
-        services.objects.as_ref(),
-        &options.scope,
-        &options.targets,
-        options.include_suspended,
-    );
+    let reading = async {
+        let objects = services.objects.as_ref();
+        let (scope, targets) = (&options.scope, &options.targets);
+        match gather::gather(objects, scope, targets, options.include_suspended).await {
+            Ok(gathered) => Ok(gathered),
+            Err(error) => Err(alike::hinted(error, objects, scope).await),
+        }
+    };
     let mut gathered = patiently(services, options.timeout, reading).await?;
     refuse_named_suspended(options, &gathered)?;
     leave_idle(options, &mut gathered);

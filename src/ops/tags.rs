@@ -2,6 +2,7 @@
 //!
 //! Refuses: to choose anything itself; it brings lists and policies together.
 
+use super::alike::{self, Missing};
 use super::gather::{self, GatherError, Gathered, Scope, Targets};
 use super::policies;
 use super::run::{OpsError, Services};
@@ -72,7 +73,10 @@ pub async fn find_subjects(
     let subjects = match target {
         TagsTarget::Policies => of_policies(&find(Kind::ImagePolicy, Vec::new()).await?),
         TagsTarget::Object(kind, name) => {
-            let gathered = find(*kind, vec![name.clone()]).await?;
+            let gathered = match find(*kind, vec![name.clone()]).await {
+                Ok(gathered) => gathered,
+                Err(error) => return Err(alike::hinted(error, objects, scope).await.into()),
+            };
             only_one(name, of_kind(*kind, &gathered))?
         }
         TagsTarget::Named(name) => {
@@ -84,7 +88,7 @@ pub async fn find_subjects(
             let repositories = match find(Kind::ImageRepository, vec![name.clone()]).await {
                 Ok(gathered) => of_kind(Kind::ImageRepository, &gathered),
                 Err(GatherError::NotFound(_)) if !policies.is_empty() => Vec::new(),
-                Err(GatherError::NotFound(_)) => return Err(unknown(name)),
+                Err(GatherError::NotFound(_)) => return Err(unknown(objects, scope, name).await),
                 Err(error) => return Err(error.into()),
             };
             disagreement(name, &policies, &repositories)?;
@@ -139,9 +143,13 @@ fn of_policies(gathered: &Gathered) -> Vec<TagsSubject> {
         .collect()
 }
 
-fn unknown(name: &str) -> OpsError {
-    let missing = format!("there is no image policy and no image repository \"{name}\"");
-    GatherError::NotFound(vec![missing]).into()
+async fn unknown(objects: &dyn Objects, scope: &Scope, name: &str) -> OpsError {
+    let sentence = format!("there is no image policy and no image repository \"{name}\"");
+    let kinds = [Kind::ImagePolicy, Kind::ImageRepository];
+    let missing = Missing::of_kinds(&kinds, name, sentence);
+    alike::hinted(GatherError::NotFound(missing), objects, scope)
+        .await
+        .into()
 }
 
 /// A name that fits both kinds is no question as long as the policy reads that very repository.

@@ -45,8 +45,14 @@ pub enum FormatError {
         /// Why.
         source: JsonPathError,
     },
-    /// Columns that cannot be read.
-    #[error("custom-columns format specified but no valid custom columns given: {0:?}")]
+    /// A format without its template; kubectl's sentence.
+    #[error("template format specified but no template given")]
+    NoTemplate,
+    /// A format without its columns; kubectl's sentence.
+    #[error("custom-columns format specified but no custom columns given")]
+    NoColumns,
+    /// Columns that cannot be read; kubectl's sentence.
+    #[error("unexpected custom-columns spec: {0}, expected <header>:<json-path-expr>")]
     Columns(String),
 }
 
@@ -61,24 +67,28 @@ impl Format {
             Some((name, argument)) => (name, argument),
             None => (text, ""),
         };
+        // As in kubectl, where letter case does not count.
+        let name = name.to_lowercase();
         let unknown = || FormatError::Unknown {
             format: text.to_owned(),
             allowed: allowed.join(","),
         };
-        if !allowed.contains(&name) {
+        if !allowed.contains(&name.as_str()) {
             return Err(unknown());
         }
-        match name {
+        match name.as_str() {
             "wide" => Ok(Self::Wide),
             "json" => Ok(Self::Json),
             "yaml" => Ok(Self::Yaml),
             "name" => Ok(Self::Name),
+            "jsonpath" if argument.is_empty() => Err(FormatError::NoTemplate),
             "jsonpath" => JsonPath::parse(argument)
                 .map(Self::JsonPath)
                 .map_err(|source| FormatError::JsonPath {
                     template: argument.to_owned(),
                     source,
                 }),
+            "custom-columns" if argument.is_empty() => Err(FormatError::NoColumns),
             "custom-columns" => Self::columns(argument),
             _ => Err(unknown()),
         }
@@ -95,7 +105,7 @@ impl Format {
             let (header, path) = column
                 .split_once(':')
                 .filter(|(header, path)| !header.is_empty() && !path.is_empty())
-                .ok_or_else(|| FormatError::Columns(spec.to_owned()))?;
+                .ok_or_else(|| FormatError::Columns(column.to_owned()))?;
             let path = JsonPath::parse_relaxed(path).map_err(|source| FormatError::JsonPath {
                 template: path.to_owned(),
                 source,
@@ -118,6 +128,23 @@ mod tests {
             "unable to match a printer suitable for the output format \"xml\", \
              allowed formats are: json,yaml"
         );
+    }
+
+    #[test]
+    fn a_format_needs_what_it_prints() {
+        let error = |text: &str| Format::parse(text, &[]).unwrap_err().to_string();
+        let no_template = "template format specified but no template given";
+        assert_eq!(error("jsonpath"), no_template);
+        assert_eq!(error("jsonpath="), no_template);
+        assert_eq!(
+            error("custom-columns="),
+            "custom-columns format specified but no custom columns given"
+        );
+        assert_eq!(
+            error("custom-columns=N:.a,M"),
+            "unexpected custom-columns spec: M, expected <header>:<json-path-expr>"
+        );
+        assert_eq!(Format::parse("JSON", &[]), Ok(Format::Json));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use reqwest::{Proxy, Url};
 
 use super::addresses;
 use super::settings::Environment;
+use crate::network;
 use crate::ports::ProxySettings;
 use crate::redacted::Redacted;
 
@@ -97,7 +98,7 @@ fn is_excepted(list: &str, url: &Url) -> bool {
                 return true;
             }
             if let Some((network, bits)) = entry.split_once('/') {
-                return address.is_some_and(|address| in_network(network, bits, address));
+                return address.is_some_and(|address| network::contains(network, bits, address));
             }
             let (name, wanted) = split_port(&entry);
             if wanted.is_some() && wanted != port {
@@ -124,23 +125,6 @@ fn split_port(entry: &str) -> (&str, Option<u16>) {
         _ => (entry, None),
     };
     (host.trim_start_matches('[').trim_end_matches(']'), port)
-}
-
-fn in_network(network: &str, bits: &str, address: IpAddr) -> bool {
-    let (Ok(network), Ok(bits)) = (network.parse::<IpAddr>(), bits.parse::<u32>()) else {
-        return false;
-    };
-    match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) if bits <= 32 => {
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            network.to_bits() & mask == address.to_bits() & mask
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) if bits <= 128 => {
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-            network.to_bits() & mask == address.to_bits() & mask
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

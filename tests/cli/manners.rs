@@ -55,6 +55,59 @@ fn logs_grow_with_the_level_and_hold_no_secret() {
 }
 
 #[test]
+fn kinds_are_listed_and_limits_are_seconds_as_in_kubectl() {
+    let stage = stage();
+    let program = stage.program("reader");
+    let names = program.ok(&[
+        "get",
+        "policy,repo,policies",
+        "podinfo",
+        "-oNAME",
+        "--request-timeout=30",
+        "-n",
+        &stage.namespace,
+    ]);
+    assert_eq!(
+        names,
+        "imagepolicy.image.toolkit.fluxcd.io/podinfo\n\
+         imagerepository.image.toolkit.fluxcd.io/podinfo\n"
+    );
+}
+
+#[test]
+fn explain_says_everything_once() {
+    let program = Program::new();
+    program.write(
+        "all.yaml",
+        "apiVersion: image.toolkit.fluxcd.io/v1\n\
+         kind: ImagePolicy\n\
+         metadata: {name: app}\n\
+         spec: {imageRepositoryRef: {name: app}, policy: {semver: {range: '>=1'}}, suspend: true}\n\
+         status: {latestRef: {name: ghcr.io/x/app, tag: 1.2.3}}\n\
+         ---\n\
+         apiVersion: image.toolkit.fluxcd.io/v1\n\
+         kind: ImageUpdateAutomation\n\
+         metadata: {name: up}\n\
+         spec: {interval: 1m, sourceRef: {kind: GitRepository, name: f}, git: {push: {branch: main}, \
+         commit: {author: {email: a@b.c}}}}\n",
+    );
+    program.write(
+        "app.yaml",
+        "image: ghcr.io/x/app:1.0.0 # {\"$imagepolicy\": \"flux-system:app\"}\n",
+    );
+    for git in [&["init", "-q"][..], &["add", "."], &["commit", "-qm", "x"]] {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
+        let mut command = std::process::Command::new("git");
+        command.args(identity).args(git).current_dir(program.path());
+        assert!(command.status().unwrap().success(), "git {git:?}");
+    }
+    let answer = program.run(&["explain", "app", "-f", "all.yaml", "--worktree", "."]);
+    assert!(answer.stdout.contains("app.yaml:1"), "{answer:?}");
+    let notes = answer.stderr.matches("do not count with --worktree");
+    assert_eq!(notes.count(), 1, "{}", answer.stderr);
+}
+
+#[test]
 fn an_unknown_format_names_the_choices() {
     let answer = Program::new().run(&["version", "-o", "xml"]);
     assert_eq!(answer.code, 2);

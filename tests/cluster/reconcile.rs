@@ -403,7 +403,12 @@ fn named_objects_are_got_and_nothing_is_listed_for_them() {
     assert_eq!(missing.code, 1);
     assert_eq!(
         missing.stderr,
-        "Error from server (NotFound): imagepolicies.image.toolkit.fluxcd.io \"other\" not found\n"
+        format!(
+            "Error from server (NotFound): imagepolicies.image.toolkit.fluxcd.io \"other\" not \
+             found\nhint: choose one of: app\n\
+             hint: looked in namespace \"{}\"; -n names another one\n",
+            scene.namespace
+        )
     );
     let empty = scene.cluster.namespace();
     let none = scene.stage.program.run(&["reconcile", "-n", &empty]);

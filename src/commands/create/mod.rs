@@ -19,7 +19,7 @@ use self::update::UpdateArgs;
 use super::declare;
 use crate::api::{IMAGE_GROUP, Kind};
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, Mistakes};
 use crate::exit::Outcome;
 use crate::flags::{GoList, go_list};
 use crate::yaml;
@@ -93,8 +93,10 @@ struct Declaration {
 }
 
 /// Where a declaration goes.
+#[derive(Default)]
 enum Place {
     /// Standard output, as YAML.
+    #[default]
     Export,
     /// Nowhere: only the result line is printed.
     ClientDryRun,
@@ -169,16 +171,25 @@ impl Common {
         }
     }
 
-    /// The object around a spec.
+    /// What is wrong with the name, which is looked at before every flag.
+    fn mistakes(&self) -> Mistakes {
+        let mut mistakes = Mistakes::default();
+        mistakes.value(self.name().map(|_| ()));
+        mistakes
+    }
+
+    /// The object around a spec, unless a mistake was found in it or in what the kinds share.
     fn object(
         &self,
         kind: Kind,
         spec: Value,
+        mut mistakes: Mistakes,
         context: &Context,
     ) -> Result<Declaration, CommandError> {
-        let labels = self.labels()?;
+        let labels = mistakes.value(self.labels());
+        let place = mistakes.value(self.place());
+        mistakes.finish()?;
         // An export must not depend on whose kubeconfig is at hand.
-        let place = self.place()?;
         let namespace = context.namespace_for_create(!matches!(place, Place::Cluster(_)))?;
         let mut metadata = json!({"name": self.name()?, "namespace": namespace});
         if !labels.is_empty() {

@@ -82,27 +82,26 @@ pub(super) struct PolicyArgs {
 
 impl PolicyArgs {
     pub(super) fn declare(&self, context: &Context) -> Result<Declaration, CommandError> {
-        self.common.name()?;
-        let name = checks::text(self.image_ref.as_ref()).ok_or_else(|| {
+        let mut mistakes = self.common.mistakes();
+        let name = mistakes.value(checks::text(self.image_ref.as_ref()).ok_or_else(|| {
             CommandError::failed(
                 "the name of an ImageRepository in the namespace is required (--image-ref)",
             )
-        })?;
-        self.common.labels()?;
+        }));
         let spec = ImagePolicySpec {
             image_repository_ref: ImageRepositoryRef {
                 name,
                 namespace: checks::text(self.image_ref_namespace.as_ref()),
             },
-            policy: self.choice()?,
-            filter_tags: self.filter_tags()?,
-            digest_reflection_policy: self.digest_reflection_policy()?,
-            interval: self.interval()?,
+            policy: mistakes.value(self.choice()),
+            filter_tags: mistakes.value(self.filter_tags()),
+            digest_reflection_policy: mistakes.value(self.digest_reflection_policy()),
+            interval: mistakes.value(self.interval()),
             suspend: self.common.suspend,
         };
         let declaration = self
             .common
-            .object(Kind::ImagePolicy, json!(spec), context)?;
+            .object(Kind::ImagePolicy, json!(spec), mistakes, context)?;
         if let Some(path) = &self.tags_from {
             preview(path, &declaration.object, &spec, context)?;
         }

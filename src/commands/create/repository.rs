@@ -77,7 +77,29 @@ pub(super) struct RepositoryArgs {
 
 impl RepositoryArgs {
     pub(super) fn declare(&self, context: &Context) -> Result<Declaration, CommandError> {
-        self.common.name()?;
+        let mut mistakes = self.common.mistakes();
+        let spec = ImageRepositorySpec {
+            image: mistakes.value(self.image()),
+            interval: mistakes.value(checks::interval("--interval", self.interval)),
+            timeout: match self.scan_timeout {
+                GoDuration::ZERO => None,
+                timeout => mistakes.value(checks::timeout("--scan-timeout", timeout).map(Some)),
+            },
+            secret_ref: reference(self.secret_ref.as_ref()),
+            proxy_secret_ref: reference(self.proxy_secret_ref.as_ref()),
+            service_account_name: mistakes.value(self.service_account()),
+            cert_secret_ref: reference(self.cert_ref.as_ref()),
+            suspend: self.common.suspend,
+            access_from: mistakes.value(self.access_from()),
+            exclusion_list: mistakes.value(self.exclusion_list()),
+            provider: mistakes.value(self.provider()),
+            insecure: self.insecure,
+        };
+        self.common
+            .object(Kind::ImageRepository, json!(spec), mistakes, context)
+    }
+
+    fn image(&self) -> Result<String, CommandError> {
         let image = checks::text(self.image.as_ref())
             .ok_or_else(|| CommandError::failed("an image repository (--image) is required"))?;
         image::check_create_image(&image).map_err(|error| {
@@ -86,25 +108,7 @@ impl RepositoryArgs {
         })?;
         // The controller has rules of its own, and stalls where they are broken.
         ImageName::parse(&image).map_err(|error| CommandError::failed(error.to_string()))?;
-        let spec = ImageRepositorySpec {
-            image,
-            interval: checks::interval("--interval", self.interval)?,
-            timeout: match self.scan_timeout {
-                GoDuration::ZERO => None,
-                timeout => Some(checks::timeout("--scan-timeout", timeout)?),
-            },
-            secret_ref: reference(self.secret_ref.as_ref()),
-            proxy_secret_ref: reference(self.proxy_secret_ref.as_ref()),
-            service_account_name: self.service_account()?,
-            cert_secret_ref: reference(self.cert_ref.as_ref()),
-            suspend: self.common.suspend,
-            access_from: self.access_from()?,
-            exclusion_list: self.exclusion_list()?,
-            provider: self.provider()?,
-            insecure: self.insecure,
-        };
-        self.common
-            .object(Kind::ImageRepository, json!(spec), context)
+        Ok(image)
     }
 
     fn provider(&self) -> Result<Option<String>, CommandError> {

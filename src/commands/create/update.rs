@@ -120,52 +120,49 @@ pub(super) struct UpdateArgs {
 
 impl UpdateArgs {
     pub(super) fn declare(&self, context: &Context) -> Result<Declaration, CommandError> {
-        self.common.name()?;
-        let source = required(
-            self.git_repo_ref.as_ref(),
-            "a reference to a GitRepository is required (--git-repo-ref)",
-        )?;
-        let reference = self.checkout()?;
-        let author_name = required(
+        let mut mistakes = self.common.mistakes();
+        let source_ref = SourceReference {
+            api_version: checks::text(self.git_repo_api_version.as_ref()),
+            kind: "GitRepository".to_owned(),
+            name: mistakes.value(required(
+                self.git_repo_ref.as_ref(),
+                "a reference to a GitRepository is required (--git-repo-ref)",
+            )),
+            namespace: checks::text(self.git_repo_namespace.as_ref()),
+        };
+        let reference = mistakes.value(self.checkout());
+        let author_name = mistakes.value(required(
             self.author_name.as_ref(),
             "the author name is required (--author-name)",
-        )?;
-        let author_email = required(
-            self.author_email.as_ref(),
-            "the author email is required (--author-email)",
-        )?;
-        let signing_key = self.signing_key()?;
-        self.common.labels()?;
+        ));
+        let author = CommitUser {
+            email: mistakes.value(required(
+                self.author_email.as_ref(),
+                "the author email is required (--author-email)",
+            )),
+            name: Some(author_name),
+        };
+        let values = checks::pairs("--commit-template-value", &self.commit_template_value);
+        let commit = CommitSpec {
+            author,
+            signing_key: mistakes.value(self.signing_key()),
+            message_template: mistakes.value(self.commit_template(context)),
+            message_template_values: mistakes.value(values),
+        };
         let spec = ImageUpdateAutomationSpec {
-            source_ref: SourceReference {
-                api_version: checks::text(self.git_repo_api_version.as_ref()),
-                kind: "GitRepository".to_owned(),
-                name: source,
-                namespace: checks::text(self.git_repo_namespace.as_ref()),
-            },
+            source_ref,
             git: Some(GitSpec {
-                push: self.push(&reference)?,
+                push: mistakes.value(self.push(&reference)),
                 checkout: Some(GitCheckoutSpec { reference }),
-                commit: CommitSpec {
-                    author: CommitUser {
-                        email: author_email,
-                        name: Some(author_name),
-                    },
-                    signing_key,
-                    message_template: self.commit_template(context)?,
-                    message_template_values: checks::pairs(
-                        "--commit-template-value",
-                        &self.commit_template_value,
-                    )?,
-                },
+                commit,
             }),
-            interval: checks::interval("--interval", self.interval)?,
-            policy_selector: self.policy_selector()?,
-            update: self.update()?,
+            interval: mistakes.value(checks::interval("--interval", self.interval)),
+            policy_selector: mistakes.value(self.policy_selector()),
+            update: mistakes.value(self.update()),
             suspend: self.common.suspend,
         };
         self.common
-            .object(Kind::ImageUpdateAutomation, json!(spec), context)
+            .object(Kind::ImageUpdateAutomation, json!(spec), mistakes, context)
     }
 
     fn checkout(&self) -> Result<GitRepositoryRef, CommandError> {
@@ -241,7 +238,9 @@ impl UpdateArgs {
         let Some(template) = checks::text(self.commit_template.as_ref()) else {
             return Ok(None);
         };
-        let values = checks::pairs("--commit-template-value", &self.commit_template_value)?;
+        let values = checks::pairs("--commit-template-value", &self.commit_template_value);
+        // Values that cannot be read are a mistake of their own.
+        let values = values.unwrap_or_default();
         let warnings =
             ops::check_message_template(&template, values.as_ref()).map_err(|problem| {
                 let message = format!("--commit-template: {}", problem.message);

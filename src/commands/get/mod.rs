@@ -9,7 +9,7 @@ use clap::Args;
 use super::kinds::{self, Named};
 use crate::api::Summary;
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, Mistakes};
 use crate::exit::Outcome;
 use crate::flags::{ObjectFlags, OutputFlags, RegistryFlags, TreeFlags};
 use crate::output::views::{ListOptions, Listing, ListingError, render_list};
@@ -100,24 +100,30 @@ pub fn run(args: &GetArgs, context: &Context) -> Result<Outcome, CommandError> {
 }
 
 fn query(args: &GetArgs, context: &Context) -> Result<Query, CommandError> {
-    let named = kinds::read(&args.words, None, context.program(), "get")?;
-    let shown = list_options(args, context, &named)?;
-    if let Some(selector) = &args.selector {
-        Selector::parse(selector).map_err(|error| {
-            CommandError::failed(format!("unable to parse label selector: {error}"))
-        })?;
-    }
+    let mut mistakes = Mistakes::default();
+    let named = mistakes.value(kinds::read(&args.words, None, "get"));
+    let printed = mistakes.value(printed(args));
+    mistakes.value(label_selector(args));
     let statuses = args.status_selector.as_deref().map(StatusSelector::parse);
+    let statuses = statuses.transpose();
+    let statuses = mistakes.value(statuses.map_err(|e| CommandError::failed(e.to_string())));
+    mistakes.finish()?;
+    let shown = list_options(args, context, &named, printed);
     Ok(Query {
         namespace: context.namespace_scope(&args.objects, args.all_namespaces)?,
         labels: args.selector.clone(),
         fields: args.field_selector.clone(),
-        statuses: statuses
-            .transpose()
-            .map_err(|error| CommandError::failed(error.to_string()))?,
+        statuses,
         named,
         shown,
     })
+}
+
+fn label_selector(args: &GetArgs) -> Result<(), CommandError> {
+    let parsed = args.selector.as_deref().map(Selector::parse).transpose();
+    parsed
+        .map(|_| ())
+        .map_err(|error| CommandError::failed(format!("unable to parse label selector: {error}")))
 }
 
 impl Query {
@@ -158,26 +164,30 @@ fn unreadable(error: &ListingError) -> CommandError {
     CommandError::failed(error.to_string()).caused_by(error)
 }
 
+/// The format, and what to sort by.
+fn printed(args: &GetArgs) -> Result<(Format, Option<JsonPath>), CommandError> {
+    let format = args.output.output.as_deref();
+    let format = format.map_or(Ok(Format::Human), |text| Format::parse(text, &[]));
+    let sort_by = args.output.sort_by.as_deref();
+    let sort_by = sort_by.map(JsonPath::parse_relaxed).transpose();
+    let mut mistakes = Mistakes::default();
+    let format = mistakes.value(format.map_err(|error| CommandError::usage(error.to_string())));
+    let sort_by =
+        mistakes.value(sort_by.map_err(|error| CommandError::usage(format!("--sort-by: {error}"))));
+    mistakes.finish()?;
+    Ok((format, sort_by))
+}
+
 fn list_options(
     args: &GetArgs,
     context: &Context,
     named: &Named,
-) -> Result<ListOptions, CommandError> {
-    let format = match &args.output.output {
-        None => Format::Human,
-        Some(text) => Format::parse(text, &[]).map_err(|e| CommandError::usage(e.to_string()))?,
-    };
-    let sort_by = match &args.output.sort_by {
-        None => None,
-        Some(path) => Some(
-            JsonPath::parse_relaxed(path)
-                .map_err(|error| CommandError::usage(format!("--sort-by: {error}")))?,
-        ),
-    };
+    (format, sort_by): (Format, Option<JsonPath>),
+) -> ListOptions {
     // Files hold several namespaces as a rule, so they are shown unless one was asked for.
     let several =
         args.all_namespaces || (args.objects.from_files() && context.global().namespace.is_none());
-    Ok(ListOptions {
+    ListOptions {
         format,
         all_namespaces: several,
         kind_prefix: named.all,
@@ -187,5 +197,5 @@ fn list_options(
         single: named.names.len() == 1 && !named.all && !args.all_namespaces,
         zone: context.zone(),
         now: context.clock().now(),
-    })
+    }
 }

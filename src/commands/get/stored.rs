@@ -123,7 +123,7 @@ async fn fetch_named(
             .await?;
     }
     if found == 0 {
-        fetched.failures.push(not_found(kind, &key));
+        fetched.failures.push(not_found(cluster, kind, &key).await);
     }
     Ok(())
 }

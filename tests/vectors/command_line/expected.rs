@@ -59,14 +59,19 @@ pub(super) struct Complaint {
 }
 
 impl Expected {
-    pub(super) fn of(case: &Case<'_>, folder: &Folder) -> Result<Self, String> {
+    /// From a case, whose command line is `arguments`.
+    pub(super) fn of(
+        case: &Case<'_>,
+        folder: &Folder,
+        arguments: &[String],
+    ) -> Result<Self, String> {
         let lines = Messages::read(&folder.fill(case.text("stderr")));
-        let verb = case.texts("args").first().cloned().unwrap_or_default();
+        let verb = arguments.first().map(String::as_str).unwrap_or_default();
         let stdout = match case.text("stdout_kind") {
             "help" => Output::Help,
             "prompt" => Output::Results(Vec::new()),
             _ if case.value["stdout"].is_null() => Output::Any,
-            _ => output(&verb, &folder.fill(case.text("stdout")))?,
+            _ => output(verb, &folder.fill(case.text("stdout")))?,
         };
         let mutation = case.value["mutation"].as_object().into_iter().flatten();
         Ok(Self {

@@ -7,6 +7,7 @@
 mod compare;
 mod controller;
 mod expected;
+mod line;
 mod oracle;
 mod program;
 mod rules;
@@ -49,12 +50,13 @@ fn check(case: &Case<'_>, world: &mut World) -> Result<Deviations, String> {
     let stage = world.prepare(case);
     let folder = Folder::new(case, stage.as_deref());
     let arguments = arguments(case, &folder);
-    let mut expected = Expected::of(case, &folder)?;
+    let in_order = line::in_order(&arguments);
+    let mut expected = Expected::of(case, &folder, &in_order)?;
     let mut deviations = Deviations::new();
     expected.translate(&mut deviations);
     let oracle = oracle::Oracle {
         case,
-        arguments: &arguments,
+        arguments: &in_order,
         folder: &folder,
         stage: stage.as_deref(),
     };
@@ -88,7 +90,10 @@ fn arguments(case: &Case<'_>, folder: &Folder) -> Vec<String> {
         .iter()
         .map(|argument| folder.fill(argument))
         .collect();
-    if arguments.first().is_some_and(|verb| verb == "reconcile") {
+    if line::in_order(&arguments)
+        .first()
+        .is_some_and(|verb| verb == "reconcile")
+    {
         arguments.push("--request".to_owned());
     }
     arguments

@@ -8,6 +8,7 @@ use kubectl_imageupdate::duration::GoDuration;
 use serde_json::Value;
 
 use super::expected::compared;
+use super::line;
 use super::program::{Answer, Folder};
 use super::stage::{Stage, objects_of};
 use super::text;
@@ -16,33 +17,11 @@ use crate::Case;
 /// The state before the call.
 pub(super) struct Oracle<'c> {
     pub(super) case: &'c Case<'c>,
+    /// The command line, as [`line::in_order`] has it.
     pub(super) arguments: &'c [String],
     pub(super) folder: &'c Folder,
     pub(super) stage: Option<&'c Stage>,
 }
-
-/// Flags of flux that take a value and may stand apart from it.
-const WITH_VALUE: &[&str] = &[
-    "-n",
-    "--namespace",
-    "-l",
-    "--label-selector",
-    "--status-selector",
-    "--timeout",
-    "--image",
-    "--image-ref",
-    "--interval",
-    "--label",
-    "--kubeconfig",
-    "--context",
-    "--server",
-    "--as",
-    "--as-group",
-    "--git-repo-ref",
-    "--checkout-branch",
-    "--author-name",
-    "--author-email",
-];
 
 impl Oracle<'_> {
     pub(super) fn verb(&self) -> &str {
@@ -78,7 +57,8 @@ impl Oracle<'_> {
             .iter()
             .any(|argument| match argument.split_once('=') {
                 Some((name, value)) => {
-                    names.contains(&name) && !matches!(value, "false" | "0" | "f" | "F")
+                    names.contains(&name)
+                        && !matches!(value, "false" | "FALSE" | "False" | "0" | "f" | "F")
                 }
                 None => names.contains(&argument.as_str()),
             })
@@ -89,7 +69,7 @@ impl Oracle<'_> {
         let mut words = Vec::new();
         let mut arguments = self.arguments.iter();
         while let Some(argument) = arguments.next() {
-            if WITH_VALUE.contains(&argument.as_str()) {
+            if line::takes_value(argument) {
                 arguments.next();
             } else if !argument.starts_with('-') {
                 words.push(argument.as_str());

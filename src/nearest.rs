@@ -1,4 +1,7 @@
 //! The choice that a mistyped word most likely means.
+//!
+//! For: naming the verb, kind, flag, value or object that somebody meant.
+//! Refuses: to guess: a word that is like nothing means nothing.
 
 /// The choice that is spelled most like the word, if any is close enough to be meant. Case does not
 /// count.
@@ -12,14 +15,13 @@ pub fn nearest<'c>(word: &str, choices: impl IntoIterator<Item = &'c str>) -> Op
         .map(|(_, choice)| choice)
 }
 
-/// How many edits apart two words may be and still be taken for each other: about one in three
-/// letters.
+/// How many edits apart two words may be and still be taken for each other: one in three letters, and
+/// a third of what is left over counts as well.
 fn allowance(word: &str, choice: &str) -> usize {
     let length = word.chars().count().max(choice.chars().count());
     match length {
         0..=2 => 0,
-        3 => 1,
-        _ => length.div_ceil(3),
+        _ => (length + 1) / 3,
     }
 }
 
