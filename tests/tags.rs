@@ -186,6 +186,7 @@ fn lists_come_as_lines_or_json_and_from_standard_input() {
         "{}",
         answer.stderr
     );
+    assert_eq!(answer.stderr.matches("caused by").count(), 1, "said once");
     let answer = program.run(&["tags", "app", "-f", "-", "--tags-from", "-"]);
     assert_eq!(answer.code, 2, "{}", answer.stderr);
     let answer = program.run(&["tags", "--tags-from", "tags.txt", "-o", "name"]);

@@ -15,7 +15,7 @@ pub enum TagFile {
 /// Why a text is no list of tags.
 #[derive(Debug, Error)]
 #[error("not a tags/list JSON: {0}")]
-pub struct TagFileError(#[from] serde_json::Error);
+pub struct TagFileError(serde_json::Error);
 
 /// The fields that are read of a registry's answer.
 #[derive(Deserialize)]
@@ -30,10 +30,12 @@ impl TagFile {
         let start = text.trim_start_matches('\u{feff}').trim_start();
         match start.as_bytes().first() {
             Some(b'{') => {
-                let answer: Answer = serde_json::from_str(start)?;
+                let answer: Answer = serde_json::from_str(start).map_err(TagFileError)?;
                 Ok(Self::Json(answer.tags.unwrap_or_default()))
             }
-            Some(b'[') => Ok(Self::Json(serde_json::from_str(start)?)),
+            Some(b'[') => Ok(Self::Json(
+                serde_json::from_str(start).map_err(TagFileError)?,
+            )),
             _ => Ok(Self::Lines(text)),
         }
     }
