@@ -52,7 +52,6 @@ fn may_begin_a_key(before: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::setters::documents::documents;
     use crate::setters::nodes::read;
 
