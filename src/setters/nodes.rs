@@ -207,7 +207,7 @@ struct Frame {
     collection: usize,
     sequence: bool,
     flow: bool,
-    /// Where it begins, in bytes from the start of its line.
+    /// Where it begins, in bytes from the start of its line, if that is asked.
     column: usize,
     /// Items seen, or keys and values of a mapping (even: a key is next).
     count: usize,
@@ -290,10 +290,11 @@ impl<'t> Builder<'t> {
     /// reads no line break there, whatever the header says.
     fn ends_text_unbroken(&self, style: ScalarStyle, range: &Range<usize>) -> bool {
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if !block || range.end != self.base + self.body.len() {
+            return false;
+        }
         let last_line = self.body.rsplit('\n').next().unwrap_or_default();
-        block
-            && range.end == self.base + self.body.len()
-            && !last_line.trim_start_matches(' ').is_empty()
+        !last_line.trim_start_matches(' ').is_empty()
     }
 
     /// The place of the next node, and its collection. `scalar` says whether it is one, and so may
@@ -326,11 +327,17 @@ impl<'t> Builder<'t> {
             parent,
         });
         self.document.pieces.push(Piece::Start(collection));
+        // Only block collections are indented, and only tabs ask for it.
+        let wants_column = self.tabs.is_some() && style != StructureStyle::Flow;
         self.frames.push(Frame {
             collection,
             sequence,
             flow: outer_flow || style == StructureStyle::Flow,
-            column: self.tabs.as_ref().map_or(0, |_| column(self.text, at)),
+            column: if wants_column {
+                column(self.text, at)
+            } else {
+                0
+            },
             count: 0,
             key: None,
         });
