@@ -20,7 +20,7 @@ use tokio::process::Command;
 use super::helper;
 use super::limits::{Limits, Waiter};
 use super::process::run_to_end;
-use crate::ports::{GitHubApp, GitHubInstallation, WorkstationLogin};
+use crate::ports::{GitHubApp, GitHubInstallation, WorkstationLogin, url_without_secrets};
 use crate::redacted::Redacted;
 
 /// The resource that Azure DevOps is to Entra.
@@ -104,8 +104,9 @@ impl Market<'_> {
                 password: Redacted::new(token.to_owned()),
             }),
             None => Err(Refused::Said(format!(
-                "cannot get a token of GitHub App {} at {api}: {}",
+                "cannot get a token of GitHub App {} at {}: {}",
                 app.id,
+                url_without_secrets(api),
                 said(status, &answer)
             ))),
         }
@@ -131,7 +132,8 @@ impl Market<'_> {
             }
         }
         Err(Refused::Said(format!(
-            "cannot find the GitHub App's installation of {owner} at {api}: {last}"
+            "cannot find the GitHub App's installation of {owner} at {}: {last}",
+            url_without_secrets(api)
         )))
     }
 

@@ -145,7 +145,7 @@ fn keys_and_what_is_bought_with_them_are_not_told() {
             let body = format!(r#"{{"token":"{SECRET}","message":"no"}}"#);
             Answer::new(status, "application/json", body)
         });
-        let base = format!("http://{}", api.address());
+        let base = format!("http://flux:{SECRET}@{}", api.address());
         let objects = Objects::new(&git.url("fleet"))
             .repository("provider: github")
             .login(&[
