@@ -83,18 +83,17 @@ pub(super) async fn within<T>(
     future: impl Future<Output = Result<T, CommandError>>,
 ) -> Result<T, CommandError> {
     let limit = context.timeout();
+    let exceeded = || {
+        let limit = GoDuration::from_std(limit);
+        CommandError::failed(format!("context deadline exceeded: --timeout is {limit}"))
+    };
+    // A timer of no time still lets quick work win now and then.
     if limit.is_zero() {
-        return unless_interrupted(context, future).await;
+        return Err(exceeded());
     }
     let limited = async {
-        tokio::time::timeout(limit, future)
-            .await
-            .unwrap_or_else(|_| {
-                let limit = GoDuration::from_std(limit);
-                Err(CommandError::failed(format!(
-                    "context deadline exceeded: --timeout is {limit}"
-                )))
-            })
+        let ended = tokio::time::timeout(limit, future).await;
+        ended.unwrap_or_else(|_| Err(exceeded()))
     };
     unless_interrupted(context, limited).await
 }
