@@ -98,7 +98,7 @@ impl Context {
         }
     }
 
-    /// Limit for the whole operation; zero waits for nothing.
+    /// Limit for the whole operation; zero waits for nothing at all.
     pub fn timeout(&self) -> Duration {
         self.given_timeout().unwrap_or(DEFAULT_TIMEOUT)
     }

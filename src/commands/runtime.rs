@@ -76,8 +76,7 @@ pub(super) fn block_on_within<T>(
     block_on(context, within(context, future))
 }
 
-/// Work on the cluster, limited by `--timeout` and ended by an interrupt. A request is no wait, so
-/// that with 0 only `--request-timeout` limits it.
+/// Work on the cluster, limited by `--timeout` and ended by an interrupt.
 pub(super) async fn within<T>(
     context: &Context,
     future: impl Future<Output = Result<T, CommandError>>,
