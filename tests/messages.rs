@@ -211,6 +211,24 @@ fn the_removed_field_is_rendered_with_a_warning_and_its_successor() {
 }
 
 #[test]
+fn what_cannot_be_rewritten_is_said() {
+    let stage = Stage::new("{{ range .Updated.Images }}{{ . }} {{ .Policy.Name }}{{ end }}");
+    let host = &stage.host;
+    let answer = stage.diff(&["--message"]);
+    assert_eq!(answer.stdout, format!("{host}/org/app:1.1.0 app\n"));
+    assert!(
+        answer.stderr.contains(
+            "Rewritten: {{ range .Changed.Changes }}{{ .NewValue }} {{ .Policy.Name }}{{ end }} \
+             (this still needs a hand: "
+        ) && answer
+            .stderr
+            .contains("can't evaluate field Policy in type update.Change"),
+        "{}",
+        answer.stderr
+    );
+}
+
+#[test]
 fn create_refuses_a_template_that_cannot_work() {
     let program = Program::new();
     let create = |template: &str| {

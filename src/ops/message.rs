@@ -108,7 +108,7 @@ fn failure(error: &MessageError) -> Failure {
 
 /// What to tell about an automation's template.
 pub(super) fn notes(job: &Job) -> Vec<Note> {
-    updated_warning(&job.template)
+    updated_warning(&job.template, job.values.as_ref())
         .map(|text| {
             Note::warning(
                 "updated-field",
@@ -119,14 +119,28 @@ pub(super) fn notes(job: &Job) -> Vec<Note> {
         .collect()
 }
 
-fn updated_warning(template: &CommitTemplate) -> Option<String> {
-    template.uses_updated().then(|| {
-        format!(
-            "the message template uses '.Updated', which controllers since 1.0 refuse; it is \
-             rendered here as v1beta1 did. Rewritten: {}",
-            template.rewritten()
-        )
-    })
+fn updated_warning(template: &CommitTemplate, values: Option<&Values>) -> Option<String> {
+    if !template.uses_updated() {
+        return None;
+    }
+    let rewritten = template.rewritten();
+    let left = still_wrong(&rewritten, values)
+        .map(|error| format!(" (this still needs a hand: {error})"))
+        .unwrap_or_default();
+    Some(format!(
+        "the message template uses '.Updated', which controllers since 1.0 refuse; it is rendered \
+         here as v1beta1 did. Rewritten: {rewritten}{left}"
+    ))
+}
+
+/// What the controllers would say about a rewritten template: not everything has a counterpart.
+fn still_wrong(rewritten: &str, values: Option<&Values>) -> Option<String> {
+    let template = match CommitTemplate::parse(rewritten) {
+        Ok(template) if template.uses_updated() => return Some("'.Updated' is left".to_owned()),
+        Ok(template) => template,
+        Err(error) => return Some(error.to_string()),
+    };
+    try_out(&template, values).map(|error| error.to_string())
 }
 
 /// What is wrong with a template that is to be declared.
@@ -149,7 +163,7 @@ pub fn check_message_template(
         hint: error.hint().map(str::to_owned),
     };
     let template = CommitTemplate::parse(text).map_err(|error| problem(&error))?;
-    let mut warnings: Vec<String> = updated_warning(&template).into_iter().collect();
+    let mut warnings: Vec<String> = updated_warning(&template, values).into_iter().collect();
     match try_out(&template, values) {
         Some(error) if error.is_of_data() => {
             warnings.push(format!("the template fails with sample changes: {error}"));

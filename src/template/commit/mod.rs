@@ -5,6 +5,7 @@
 //! of files, objects and changes.
 
 mod data;
+mod rewrite;
 mod updated;
 
 use std::collections::BTreeMap;
@@ -141,10 +142,13 @@ impl CommitTemplate {
         self.template.is_some() && updated::is_mentioned(&self.text)
     }
 
-    /// The template with `.Updated` rewritten to what the controller has now, as far as that can be
-    /// done by its text.
+    /// The template with `.Updated` rewritten to what the controller has now, as far as its text
+    /// tells.
     pub fn rewritten(&self) -> String {
-        updated::rewritten(&self.text)
+        match &self.template {
+            Some(template) => rewrite::rewritten(&self.text, NAME, &template.tree),
+            None => String::new(),
+        }
     }
 
     /// The message for some changes. Bytes that are not UTF-8, which only a template that cuts

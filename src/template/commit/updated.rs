@@ -39,18 +39,6 @@ pub(super) fn is_mentioned(template: &str) -> bool {
     })
 }
 
-/// A template with what the controllers have now in its place: changes rather than images.
-pub(super) fn rewritten(template: &str) -> String {
-    template
-        .replace(".Updated.Images", ".Changed.Changes")
-        .replace(".Updated.Objects", ".Changed.Objects")
-        .replace(".Updated.Files", ".Changed.FileChanges")
-        .replace(
-            "{{range .Changed.Changes}}{{println .}}{{end}}",
-            "{{range .Changed.Changes}}{{println .NewValue}}{{end}}",
-        )
-}
-
 /// The image that a change wrote, by the policy that its marker names.
 fn image_of<'d>(data: &'d CommitData, change: &Change) -> Option<&'d UpdatedImage> {
     data.images.iter().find(|image| {
