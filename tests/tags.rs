@@ -166,6 +166,52 @@ fn a_pattern_for_one_tag_is_doubted_unless_its_digest_is_followed() {
     );
 }
 
+/// What standard error says of a list by these rules.
+fn doubts(rules: &str, tags: &str) -> String {
+    let program = offline(rules);
+    program.write("tags.txt", tags);
+    program.run(OFFLINE).stderr
+}
+
+#[test]
+fn what_bites_users_is_doubted() {
+    let numerical = "  policy:\n    numerical:\n      order: asc\n";
+    let alphabetical = "  policy:\n    alphabetical:\n      order: asc\n";
+    let extract = |what: &str| {
+        format!("  filterTags:\n    pattern: ^main-(?P<ts>[0-9]+)$\n    extract: {what}\n")
+    };
+    for (rules, tags, code) in [
+        // 2^53 + 1 is read as 2^53.
+        (numerical, "5\n9007199254740993\n", "(huge-numbers)"),
+        (numerical, "5\n20240115103000123456\n", "(huge-numbers)"),
+        (numerical, "7\n7.0\n", "(tie)"),
+        (SEMVER, "v1.0.0\n1.1.0\n", "equal ones tie (mixed-prefixes)"),
+        (
+            alphabetical,
+            "v1.0.0\n2.0.0\n",
+            "comes behind every one without (mixed-prefixes)",
+        ),
+    ] {
+        let stderr = doubts(rules, tags);
+        assert!(stderr.contains(code), "{tags:?}: {stderr}");
+    }
+    for rules in [SEMVER, numerical, alphabetical] {
+        let rules = extract("$timestamp") + rules;
+        let stderr = doubts(&rules, "main-1\nmain-2\nother\n");
+        assert!(stderr.contains("(empty-extract)"), "{stderr}");
+        let stderr = doubts(&rules, "other\n");
+        assert!(stderr.contains("(nothing-matches)"), "{stderr}");
+    }
+    for (rules, tags) in [
+        (numerical.to_owned(), "5\n9007199254740991\n"),
+        (SEMVER.to_owned(), "1.0.0\n1.1.0\nv2.0.0\n"),
+        (alphabetical.to_owned(), "v1.0.0\nv2.0.0\nlatest\nvalid\n"),
+        (extract("$ts") + numerical, "main-1\nmain-2\n"),
+    ] {
+        assert_eq!(doubts(&rules, tags), "", "{tags:?}");
+    }
+}
+
 #[test]
 fn lists_come_as_lines_or_json_and_from_standard_input() {
     let program = offline(SEMVER);

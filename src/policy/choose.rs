@@ -11,7 +11,7 @@ use super::warning::{SelectionError, Warning};
 use crate::number::parse_float;
 use crate::semver::{Constraint, Version};
 
-/// Doubles above this hold no longer every integer.
+/// From here on doubles no longer hold every integer: the next one is this one, too.
 const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
 /// The best items.
@@ -72,7 +72,9 @@ pub(super) fn by_version<T: AsRef<str>>(
     }
     let mut choice = settle(input, equals, Among::First);
     if with_v && without_v {
-        choice.warnings.push(Warning::MixedPrefixes);
+        choice
+            .warnings
+            .push(Warning::MixedPrefixes { by_bytes: false });
     }
     Ok(choice)
 }
@@ -80,7 +82,13 @@ pub(super) fn by_version<T: AsRef<str>>(
 /// The last or first item by bytes.
 pub(super) fn by_bytes<T: AsRef<str>>(input: &Input<'_, T>, ascending: bool) -> Choice {
     let mut equals: Vec<usize> = Vec::new();
+    let (mut with_v, mut without_v) = (false, false);
     for at in input.candidates() {
+        match input.item(at).as_bytes() {
+            [b'v', second, ..] => with_v |= second.is_ascii_digit(),
+            [first, ..] => without_v |= first.is_ascii_digit(),
+            [] => {}
+        }
         let order = match equals.first() {
             None => std::cmp::Ordering::Greater,
             Some(best) if ascending => input.item(at).cmp(input.item(*best)),
@@ -93,7 +101,13 @@ pub(super) fn by_bytes<T: AsRef<str>>(input: &Input<'_, T>, ascending: bool) -> 
             equals.push(at);
         }
     }
-    settle(input, equals, Among::First)
+    let mut choice = settle(input, equals, Among::First);
+    if with_v && without_v {
+        choice
+            .warnings
+            .push(Warning::MixedPrefixes { by_bytes: true });
+    }
+    choice
 }
 
 /// The greatest or least number; the last of equals.
@@ -138,7 +152,7 @@ pub(super) fn by_number<T: AsRef<str>>(
         settle(input, equals, Among::Last)
     };
     let item = input.item(choice.winner);
-    if parse_float(item).is_ok_and(|number| number.is_finite() && number.abs() > EXACT_INTEGERS) {
+    if parse_float(item).is_ok_and(|number| number.is_finite() && number.abs() >= EXACT_INTEGERS) {
         choice.warnings.push(Warning::HugeNumbers(item.to_owned()));
     }
     Ok(choice)

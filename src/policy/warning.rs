@@ -71,7 +71,10 @@ pub enum Warning {
     /// Numbers too great to be told apart.
     HugeNumbers(String),
     /// Versions with and without `v` are mixed among the candidates.
-    MixedPrefixes,
+    MixedPrefixes {
+        /// Whether bytes are compared, where the prefix counts more than the version.
+        by_bytes: bool,
+    },
     /// Only one tag can ever match.
     FloatingTag(String),
 }
@@ -85,7 +88,7 @@ impl Warning {
             Self::NothingMatches => "nothing-matches",
             Self::EmptyExtract => "empty-extract",
             Self::HugeNumbers(_) => "huge-numbers",
-            Self::MixedPrefixes => "mixed-prefixes",
+            Self::MixedPrefixes { .. } => "mixed-prefixes",
             Self::FloatingTag(_) => "floating-tag",
         }
     }
@@ -126,11 +129,15 @@ impl fmt::Display for Warning {
             Self::EmptyExtract => f.write_str("filterTags.extract is empty for every tag"),
             Self::HugeNumbers(item) => write!(
                 f,
-                "{item} is beyond 2^53, where numbers that differ in the last digits are equal"
+                "{item} is not below 2^53, where numbers that differ in the last digits are equal"
             ),
-            Self::MixedPrefixes => {
+            Self::MixedPrefixes { by_bytes: false } => {
                 f.write_str("versions with and without the prefix v are mixed; equal ones tie")
             }
+            Self::MixedPrefixes { by_bytes: true } => f.write_str(
+                "versions with and without the prefix v are mixed; by bytes every one with v comes \
+                 behind every one without",
+            ),
             Self::FloatingTag(tag) => write!(
                 f,
                 "filterTags.pattern can match the tag \"{tag}\" only, so nothing newer can ever be \

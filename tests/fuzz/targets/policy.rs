@@ -32,6 +32,11 @@ pub(super) fn targets() -> Vec<Target> {
             run: |input| text(input, pattern),
         },
         Target {
+            name: "extract",
+            seeds: || seeds("regex-filter", &["extract"]),
+            run: |input| text(input, extract),
+        },
+        Target {
             name: "number",
             seeds: || seeds("parse-float", &["input"]),
             run: |input| text(input, number),
@@ -159,6 +164,24 @@ fn pattern(text: &str) {
             assert!(pattern.is_match(only));
         }
     }
+}
+
+/// Any template over a pattern with groups of every kind: numbered, named, and one that takes no part.
+fn extract(text: &str) {
+    let pattern = Pattern::new("^(?P<branch>[a-z]+)-([0-9a-f]+)(-(?P<ts>[0-9]+))?(x)?$").unwrap();
+    let template = ExtractTemplate::new(text);
+    let dollars = text.matches('$').count();
+    for subject in ["main-0a1b2c-1700000000", "main-0a1b2c"] {
+        let (mut item, mut scratch) = (String::new(), pattern.scratch());
+        assert!(template.expand_match(&pattern, subject, &mut scratch, &mut item));
+        // Each reference gives a part of the subject at most.
+        assert!(item.len() <= text.len() + dollars * subject.len());
+        if dollars == 0 {
+            assert_eq!(item, text);
+        }
+    }
+    let _ = check_extract(text, Some(&pattern));
+    let _ = check_extract(text, None);
 }
 
 fn number(text: &str) {
