@@ -342,6 +342,46 @@ fn create_policy_says_what_it_would_select() {
     );
 }
 
+#[test]
+fn an_empty_list_is_the_controllers_failure_and_a_list_that_is_filtered_away_another() {
+    let program = offline(SEMVER);
+    let no_tags = "image policy apps/app: retrying in 30s error: no tags in database";
+    for empty in ["", "\n\n", "[]", r#"{"name":"x","tags":null}"#] {
+        program.write("tags.txt", empty);
+        let answer = program.run(OFFLINE);
+        assert_eq!((answer.code, answer.stdout.as_str()), (1, ""), "{empty:?}");
+        let expected =
+            format!("error: {no_tags} (DependencyNotReady)\nhint: the list has no tags\n");
+        assert_eq!(answer.stderr, expected, "{empty:?}");
+    }
+    // Excluded tags are never stored either, but here there is something to show.
+    program.write("tags.txt", "a.sig\n");
+    let answer = program.run(OFFLINE);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert!(answer.stdout.contains("excluded"), "{}", answer.stdout);
+    assert!(
+        answer.stderr.starts_with(&format!("Warning: {no_tags}"))
+            && answer
+                .stderr
+                .ends_with("hint: the exclusion list leaves out every tag\n"),
+        "{}",
+        answer.stderr
+    );
+    let answer = program.run(&with(OFFLINE, &["--selected"]));
+    assert_eq!(answer.code, 1);
+    let filter = "  filterTags:\n    pattern: ^main-\n";
+    program.write("policy.yaml", &policy("app", &format!("{filter}{SEMVER}")));
+    program.write("tags.txt", LIST);
+    let answer = program.run(&with(OFFLINE, &["--selected"]));
+    assert!(
+        answer
+            .stderr
+            .contains("error: image policy apps/app: version list argument cannot be empty"),
+        "{}",
+        answer.stderr
+    );
+}
+
 /// Objects, a checkout with markers of every kind, and a registry.
 fn chain(registry: &DockerRegistry) -> Program {
     let host = registry.host();
@@ -523,4 +563,107 @@ fn a_broken_link_of_the_chain_is_named() {
     );
     let answer = program.run(&["explain", "nobody", "-f", "objects"]);
     assert_eq!(answer.code, 1);
+}
+
+/// The chain of a repository that nobody can ask: its registry is not there, its Secret neither.
+fn chain_without_registry(rules: &str) -> Program {
+    let registry = DockerRegistry::start(&Mode::Open, &[]);
+    let program = chain(&registry);
+    drop(registry);
+    let login = "  secretRef:\n    name: absent\n";
+    let repository = repository("web", "ghcr.io/x/web") + login;
+    program.write("objects/repository.yaml", &repository);
+    program.write("objects/policy.yaml", &policy("web", rules));
+    program.write("tags.txt", &WEB_TAGS.join("\n"));
+    program.write(
+        "tree/clusters/web.yaml",
+        "image: ghcr.io/x/web:1.0.0 # {\"$imagepolicy\": \"apps:web\"}\n\
+         digest: sha256:0 # {\"$imagepolicy\": \"apps:web:digest\"}\n",
+    );
+    program
+}
+
+const EXPLAIN_LIST: &[&str] = &["-f", "objects", "--worktree", "tree", "--tags-from"];
+
+#[test]
+fn a_chain_is_explained_with_a_list_in_place_of_the_registry() {
+    let program = chain_without_registry(SEMVER);
+    let text = program.ok(&with(
+        &with(&["explain", "web"], EXPLAIN_LIST),
+        &["tags.txt"],
+    ));
+    for expected in [
+        "none: the tags are from tags.txt",
+        "6 listed",
+        "1 by ^.*\\.sig$ (1)",
+        "ghcr.io/x/web:1.2.0\n",
+        "1.1.0, 1.0.0\n",
+        "ghcr.io/x/web:1.0.0 -> ghcr.io/x/web:1.2.0   updated",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    for target in [&["update/fleet"][..], &["tree/clusters/web.yaml:1"]] {
+        let arguments = with(&with(&["explain"], target), EXPLAIN_LIST);
+        let answer = program.run_with_input(&with(&arguments, &["-", "-o", "json"]), b"1.5.0\n");
+        let value: Value = serde_json::from_str(&answer.stdout).expect("JSON");
+        assert_eq!(value["policies"][0]["selected"]["tag"], "1.5.0");
+        assert_eq!(
+            value["policies"][0]["credentials"],
+            "none: the tags are from standard input"
+        );
+    }
+    let answer =
+        program.run_with_input(&with(&with(&["explain", "web"], EXPLAIN_LIST), &["-"]), b"");
+    assert_eq!(answer.code, 1, "an empty list");
+    assert!(
+        answer.stdout.contains("no tags in database"),
+        "{}",
+        answer.stdout
+    );
+    let answer = program.run(&["explain", "web", "-f", "-", "--tags-from", "-"]);
+    assert_eq!(answer.code, 2, "{}", answer.stderr);
+}
+
+#[test]
+fn a_list_holds_no_digests_and_the_rest_is_explained() {
+    let digests = "  digestReflectionPolicy: IfNotPresent\n";
+    let program = chain_without_registry(&format!("{SEMVER}{digests}"));
+    let text = program.ok(&with(
+        &with(&["explain", "web"], EXPLAIN_LIST),
+        &["tags.txt"],
+    ));
+    assert!(text.contains("(digest-unknown)"), "{text}");
+    assert!(text.contains("-> ghcr.io/x/web:1.2.0"), "{text}");
+    assert!(text.contains("no-digest"), "{text}");
+}
+
+#[test]
+fn a_list_is_of_one_image_and_a_choice_without_repository_is_for_tags() {
+    let program = chain_without_registry(SEMVER);
+    program.write(
+        "objects/other.yaml",
+        &format!(
+            "{}---\n{}",
+            policy("other", SEMVER),
+            repository("other", "ghcr.io/x/other")
+        ),
+    );
+    let update = with(&["explain", "update/fleet"], EXPLAIN_LIST);
+    let answer = program.run(&with(&update, &["tags.txt"]));
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer
+            .stderr
+            .contains("would stand for 2 images (ghcr.io/x/other, ghcr.io/x/web)"),
+        "{}",
+        answer.stderr
+    );
+    let policy = ["explain", "web", "-f", "objects/policy.yaml"];
+    let answer = program.run(&with(&policy, &["--tags-from", "tags.txt"]));
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer.stdout.contains("'tags web --tags-from'"),
+        "{}",
+        answer.stdout
+    );
 }

@@ -1,13 +1,16 @@
 //! `explain`: the whole chain on one screen.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use clap::Args;
 
-use super::{kinds, reconcile, runtime};
+use super::{kinds, reconcile, runtime, tags};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
 use crate::flags::{ObjectFlags, RegistryFlags, TreeFlags};
-use crate::ops::{self, ExplainTarget, Scope};
+use crate::ops::{self, ExplainTarget, Scope, TagFileRegistry};
 use crate::output::Format;
 use crate::output::views::{explain_json, explain_text};
 use crate::yaml;
@@ -16,12 +19,15 @@ use crate::yaml;
 ///
 /// For a policy, an automation, or a line of a file: which image is scanned with which credentials,
 /// how many tags are excluded, filtered and ordered, which one wins and which come next, and every
-/// marker with file and line. Markers outside of the automation's path are found too. Nothing is
-/// written.
+/// marker with file and line. Markers outside of the automation's path are found too. Tags come from
+/// the registry, or from --tags-from. Nothing is written.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # Why is this image not updated?
   kubectl imageupdate explain podinfo
+
+  # What would it choose among these tags, and write?
+  kubectl imageupdate explain podinfo -f clusters -R --worktree . --tags-from tags.txt
 
   # Why is this line not written, in the checkout at hand?
   kubectl imageupdate explain clusters/app/deployment.yaml:24 -f clusters -R --worktree .
@@ -32,6 +38,10 @@ pub struct ExplainArgs {
     /// Policy, automation or line; also KIND NAME and KIND/NAME
     #[arg(value_name = "POLICY|UPDATE|FILE:LINE", required = true)]
     words: Vec<String>,
+
+    /// Read tags from this file, or from standard input ('-'), and ask no registry: one tag a line, or a tags/list JSON
+    #[arg(long, value_name = "FILE")]
+    tags_from: Option<PathBuf>,
 
     /// Every namespace
     #[arg(short = 'A', long)]
@@ -59,7 +69,16 @@ pub fn run(args: &ExplainArgs, context: &Context) -> Result<Outcome, CommandErro
             .map_err(|error| CommandError::usage(error.to_string()))?,
     };
     let target = target(args, context)?;
-    let services = context.services(context.objects(&args.objects)?, &args.registry, &args.tree)?;
+    let list = match &args.tags_from {
+        None => None,
+        Some(path) => Some((tags::tag_file(path, &args.objects, context)?, path)),
+    };
+    let mut services =
+        context.services(context.objects(&args.objects)?, &args.registry, &args.tree)?;
+    if let Some((file, path)) = list {
+        let source = tags::list_name(path);
+        services.registry = Arc::new(TagFileRegistry::new(&file, &source));
+    }
     let scope = Scope {
         namespace: context.namespace_scope(&args.objects, args.all_namespaces)?,
         labels: None,

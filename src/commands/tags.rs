@@ -167,6 +167,15 @@ pub(super) fn tag_file(
     })
 }
 
+/// What a list is called in sentences.
+pub(super) fn list_name(path: &Path) -> String {
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
 fn scope(args: &TagsArgs, context: &Context, target: &TagsTarget) -> Result<Scope, CommandError> {
     // An image needs no object, and so no kubeconfig.
     let namespace = match target {
@@ -213,7 +222,8 @@ fn show(
         }
         if let Some(failure) = &report.failure {
             // A list that shows why nothing is selected is an answer; no list is none.
-            failed |= options.selected_only || report.kept.is_empty();
+            failed |=
+                options.selected_only || (report.kept.is_empty() && report.excluded.is_empty());
             show_failure(context, report, failure, failed);
         }
     }

@@ -67,6 +67,9 @@ pub async fn explain(
         }
         Err(error) => return Err(error),
     };
+    if services.registry.is_list() && !matches!(target, ExplainTarget::Line { .. }) {
+        refuse_several_images(&gathered, &focus)?;
+    }
     let repositories = scan_focus(services, &gathered, &focus).await;
     stop_if_cancelled(services, "nothing was written")?;
     let decided = decide(services, &gathered, &focus, &repositories).await;
@@ -187,6 +190,26 @@ fn named(kind: Kind, name: &str, gathered: &Gathered) -> Option<Focus> {
     }
 }
 
+/// One list cannot stand for the tags of several images. A line names one policy, whichever it is.
+fn refuse_several_images(gathered: &Gathered, focus: &Focus) -> Result<(), OpsError> {
+    let images: BTreeSet<&str> = gathered
+        .policies
+        .values()
+        .filter(|policy| focus.policies.contains(&policy.key()))
+        .filter_map(|policy| gathered.repositories.get(&policy.repository_key()))
+        .map(|repository| repository.spec.image.as_str())
+        .collect();
+    if images.len() < 2 {
+        return Ok(());
+    }
+    let images: Vec<&str> = images.into_iter().collect();
+    Err(OpsError::Ambiguous(format!(
+        "the list of tags would stand for {} images ({}); explain one policy at a time",
+        images.len(),
+        images.join(", ")
+    )))
+}
+
 /// Scans the repositories that the policies in focus read, no others.
 async fn scan_focus(
     services: &Services,
@@ -232,7 +255,29 @@ async fn decide(
         state: PolicyState::Held(policy.status.latest()),
         notes: Vec::new(),
     }));
+    if services.registry.is_list() {
+        hint_at_tags(&mut decided, repositories);
+    }
     decided
+}
+
+/// A list does for the tags of a repository, not for its image; who only wants a choice needs neither.
+fn hint_at_tags(
+    decided: &mut [PolicyOutcome],
+    repositories: &BTreeMap<NamespacedName, RepositoryOutcome>,
+) {
+    for outcome in decided {
+        let key = outcome.object.repository_key();
+        if let PolicyState::Undecided { failure, .. } = &mut outcome.state
+            && !repositories.contains_key(&key)
+            && failure.hint.is_none()
+        {
+            let name = &outcome.object.metadata.name;
+            failure.hint = Some(format!(
+                "'tags {name} --tags-from' shows what the policy chooses without its repository"
+            ));
+        }
+    }
 }
 
 /// Plans each automation twice in one fetch: on its own path, and on the whole tree for the markers

@@ -32,6 +32,7 @@ mod scan;
 mod signing;
 mod source;
 pub mod status;
+mod tag_file_registry;
 mod tags;
 mod updates;
 mod worktree;
@@ -50,6 +51,7 @@ pub use ready::{Readiness, WaitError, readiness, wait_ready};
 pub use record::StatusMode;
 pub use request::{Answer, RequestOptions, Requested, request};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
+pub use tag_file_registry::TagFileRegistry;
 pub use tags::{ListedTags, TagsSubject, TagsTarget, find_subjects, list_tags};
 
 /// What is wrong with a refspec, for `create`; see `source`. `branches` are those that an automation

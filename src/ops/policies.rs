@@ -71,7 +71,7 @@ async fn decide(
         Ok((repository, selection)) => {
             notes.extend(doubts(&policy.key(), &selection));
             let tag = selection.tag().unwrap_or_default().to_owned();
-            match with_digest(services, policy, repository, tag).await {
+            match with_digest(services, policy, repository, tag, &mut notes).await {
                 Ok(latest) => PolicyState::Selected { latest, selection },
                 Err(failure) => PolicyState::Undecided {
                     failure,
@@ -104,6 +104,11 @@ pub(super) fn no_choice(error: &SelectionError) -> Failure {
         Failure::new("Failure", error.to_string())
     };
     failure.with_hint(error.hint())
+}
+
+/// The controller's failure for a policy without tags to choose from.
+pub(super) fn no_tags(hint: String) -> Failure {
+    Failure::new("DependencyNotReady", NO_TAGS).with_hint(Some(hint))
 }
 
 /// The controller's failure for a policy whose rules cannot be read.
@@ -245,10 +250,13 @@ fn tags<'r>(
     repositories: &'r BTreeMap<NamespacedName, RepositoryOutcome>,
     key: &NamespacedName,
 ) -> Result<&'r Scan, Failure> {
-    let no_tags = |hint: String| Failure::new("DependencyNotReady", NO_TAGS).with_hint(Some(hint));
     match repositories.get(key).map(|outcome| &outcome.state) {
         Some(RepositoryState::Scanned(scan)) if scan.stored.is_empty() => {
-            Err(no_tags(format!("image repository {key} has no tags")))
+            Err(no_tags(if scan.listed.is_empty() {
+                format!("image repository {key} has no tags")
+            } else {
+                format!("the exclusion list of image repository {key} leaves out every tag")
+            }))
         }
         Some(RepositoryState::Scanned(scan)) => Ok(scan),
         Some(RepositoryState::Failed(failure)) => Err(Failure {
@@ -268,6 +276,7 @@ async fn with_digest(
     policy: &ImagePolicy,
     repository: &ImageRepository,
     tag: String,
+    notes: &mut Vec<Note>,
 ) -> Result<ImageRef, Failure> {
     let mut latest = ImageRef {
         name: repository.spec.image.clone(),
@@ -280,6 +289,18 @@ async fn with_digest(
         crate::policy::DigestReflection::None => return Ok(latest),
         crate::policy::DigestReflection::Keep(digest) => {
             latest.digest = Some(digest);
+            return Ok(latest);
+        }
+        crate::policy::DigestReflection::Fetch if services.registry.is_list() => {
+            notes.push(Note::warning(
+                "digest-unknown",
+                format!(
+                    "policy {}: a list of tags holds no digests, so that of {} is not known; markers \
+                     are explained as if there were none",
+                    policy.key(),
+                    latest.tag
+                ),
+            ));
             return Ok(latest);
         }
         crate::policy::DigestReflection::Fetch => {}

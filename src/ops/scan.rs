@@ -114,12 +114,16 @@ pub(super) async fn prepare(
     }
     let image = ImageName::parse(&spec.image)
         .map_err(|error| Failure::stalled("ImageURLInvalid", error.to_string()))?;
-    let login = login::for_registry(services.objects.as_ref(), repository, provider)
-        .await
-        .map_err(|refusal| {
-            let prefix = "failed to configure authentication options: ";
-            refusal.into_failure("AuthenticationFailed", prefix)
-        })?;
+    let login = if services.registry.is_list() {
+        login::RegistryLogin::default()
+    } else {
+        login::for_registry(services.objects.as_ref(), repository, provider)
+            .await
+            .map_err(|refusal| {
+                let prefix = "failed to configure authentication options: ";
+                refusal.into_failure("AuthenticationFailed", prefix)
+            })?
+    };
     Ok(Prepared {
         request: ScanRequest {
             image,

@@ -276,6 +276,15 @@ fn choose(policy: &ImagePolicy, report: &mut TagReport<'_>) {
     }
     match Policy::new(&policy.spec) {
         Err(error) => report.failure = Some(policies::invalid(&error)),
+        Ok(rules) if report.kept.is_empty() => {
+            // The controller asks for the list before it filters.
+            report.failure = Some(policies::no_tags(if report.excluded.is_empty() {
+                "the list has no tags".to_owned()
+            } else {
+                "the exclusion list leaves out every tag".to_owned()
+            }));
+            report.rules = Some(rules);
+        }
         Ok(rules) => {
             let selection = rules.select_unsorted(&report.kept);
             report.notes.extend(policies::doubts(&key, &selection));

@@ -136,4 +136,9 @@ pub trait Registry: Send + Sync {
 
     /// The digest of one tag: an index's own digest for images of several platforms.
     async fn digest(&self, request: &ScanRequest, tag: &str) -> Result<Digest, RegistryError>;
+
+    /// Whether a list at hand answers: no login is needed for it, and it holds no digests.
+    fn is_list(&self) -> bool {
+        false
+    }
 }

@@ -18,7 +18,7 @@ use crate::redacted::Redacted;
 
 pub(super) use git::for_git;
 use refusal::Refusal;
-pub(super) use registry::for_registry;
+pub(super) use registry::{RegistryLogin, for_registry};
 pub(super) use signing_key::signing_key;
 
 /// Longest proxy address.
