@@ -103,9 +103,11 @@ impl Context {
         self.given_timeout().unwrap_or(DEFAULT_TIMEOUT)
     }
 
-    /// The limit that the user gave, for what has none by itself.
+    /// The limit that the user gave, for what has none by itself. A negative one is over at once, as
+    /// it is with flux.
     pub fn given_timeout(&self) -> Option<Duration> {
-        self.global.timeout?.to_std()
+        let limit = self.global.timeout?;
+        Some(limit.to_std().unwrap_or_default())
     }
 
     /// `-n`, else a valid `FLUX_SYSTEM_NAMESPACE`.

@@ -17,7 +17,7 @@ pub struct GlobalFlags {
     pub namespace: Option<String>,
 
     /// Limit for the whole operation, waits included; a Go duration such as 1m30s, by default 5m0s, and none for a watch; with 0 a reconcile waits for nothing, and other work on a cluster fails at once as with flux
-    #[arg(long, global = true, value_name = "DURATION", value_parser = go_limit, allow_hyphen_values = true)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = go_duration, allow_hyphen_values = true)]
     pub timeout: Option<GoDuration>,
 
     /// Log level on standard error, from 0 (nothing) over 2 (information), 4 (debugging) and 6 (requests) to 8 (headers and bodies, secrets removed)

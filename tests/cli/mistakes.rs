@@ -198,8 +198,8 @@ fn a_wrong_value_says_why_and_names_the_choices() {
          \"10\"\nhint: see 'kubectl imageupdate get --help' for usage\n",
     );
     assert_mistake(
-        "get all --timeout=-5s",
-        "error: invalid argument \"-5s\" for \"--timeout\" flag: a limit cannot be negative\n\
+        "get all --request-timeout=-5s",
+        "error: invalid argument \"-5s\" for \"--request-timeout\" flag: a limit cannot be negative\n\
          hint: see 'kubectl imageupdate get --help' for usage\n",
     );
     assert_mistake(

@@ -182,18 +182,17 @@ fn a_watch_shows_what_is_there_and_then_each_change() {
 #[test]
 fn a_limit_of_zero_has_passed_at_once() {
     let (_, namespace, program) = fixture(Profile::Today, "v1");
-    for watch in [&[][..], &["-w"]] {
-        let line = ["get", "policies", "-n", &namespace, "--timeout=0"];
-        let shown = program.run(&[&line, watch].concat());
-        assert_eq!(shown.code, 1, "{}", shown.stderr);
-        assert!(
-            shown
-                .stderr
-                .contains("context deadline exceeded: --timeout is 0s"),
-            "{}",
-            shown.stderr
-        );
+    let line = ["get", "policies", "-n", &namespace];
+    for limit in ["--timeout=0", "--timeout=-1s"] {
+        let error = program.run(&[&line[..], &[limit]].concat());
+        assert_eq!(error.code, 1, "{}", error.stderr);
+        let wanted = "context deadline exceeded: --timeout is 0s";
+        assert!(error.stderr.contains(wanted), "{}", error.stderr);
     }
+    let watched = program.run(&[&line[..], &["-w", "--timeout=0"]].concat());
+    assert_eq!(watched.code, 1, "{}", watched.stderr);
+    let wanted = "timed out waiting";
+    assert!(watched.stderr.contains(wanted), "{}", watched.stderr);
 }
 
 #[test]
