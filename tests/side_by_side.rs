@@ -239,8 +239,8 @@ fn a_second_run_changes_nothing_and_a_new_tag_exactly_what_the_policy_says() {
     assert_eq!(scene.log("%P")[0], first);
 }
 
-#[test]
-fn two_automations_on_one_repository_fetch_once_and_push_once() {
+/// One repository, in which two automations each look after a folder.
+fn two_automations() -> Scene {
     let mut scene = Scene::new(
         &["1.0.0", "1.1.0"],
         &[("a/app.yaml", DEPLOYMENT), ("b/app.yaml", DEPLOYMENT)],
@@ -249,6 +249,12 @@ fn two_automations_on_one_repository_fetch_once_and_push_once() {
         .add_chain("team-a", "1.x")
         .add_update("team-a", "first", "./a")
         .add_update("team-a", "second", "./b");
+    scene
+}
+
+#[test]
+fn two_automations_on_one_repository_fetch_once_and_push_once() {
+    let mut scene = two_automations();
     scene.ok();
     assert_eq!(scene.fetches_and_pushes(), (1, 1));
     assert_eq!(scene.log("%an"), ["second", "first", "Seed"]);
@@ -343,14 +349,7 @@ fn private_key(scenario: &str, key: &str) -> String {
 
 /// Two commits in one push, both signed; returns the scene.
 fn signed(scenario: &str, kind: &str, key: &str) -> Scene {
-    let mut scene = Scene::new(
-        &["1.0.0", "1.1.0"],
-        &[("a/app.yaml", DEPLOYMENT), ("b/app.yaml", DEPLOYMENT)],
-    );
-    scene
-        .add_chain("team-a", "1.x")
-        .add_update("team-a", "first", "./a")
-        .add_update("team-a", "second", "./b");
+    let mut scene = two_automations();
     for name in ["first", "second"] {
         scene.object("ImageUpdateAutomation", name)["spec"]["git"]["commit"]["signingKey"] =
             json!({"type": kind, "secretRef": {"name": "signing"}});

@@ -96,14 +96,7 @@ pub(super) fn path(divided: &Divided<'_>) -> String {
 
 /// The kind is looked at by the verb itself, which never runs once the parser refuses.
 fn kind_mistake(divided: &Divided<'_>, words: &[OsString]) -> Option<String> {
-    let plain: Vec<String> = divided
-        .words
-        .iter()
-        .zip(words)
-        .filter(|(kind, _)| matches!(kind, Word::Plain))
-        .map(|(_, word)| word.to_string_lossy().into_owned())
-        .collect();
-    commands::kind_mistake(divided.command.get_name(), &plain)
+    commands::kind_mistake(divided.command.get_name(), &divided.plain(words))
 }
 
 fn text(error: &clap::Error, kind: ContextKind) -> Option<&str> {

@@ -1,6 +1,5 @@
 //! `explain`: the whole chain on one screen.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -9,7 +8,7 @@ use super::{kinds, reconcile, runtime, tags};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
-use crate::flags::{ObjectFlags, RegistryFlags, TreeFlags};
+use crate::flags::{ObjectFlags, RegistryFlags, TagListFlags, TreeFlags};
 use crate::ops::{self, ExplainTarget, Scope, TagFileRegistry};
 use crate::output::Format;
 use crate::output::views::{explain_json, explain_text};
@@ -39,9 +38,8 @@ pub struct ExplainArgs {
     #[arg(value_name = "POLICY|UPDATE|FILE:LINE", required = true)]
     words: Vec<String>,
 
-    /// Read tags from this file, or from standard input ('-'), and ask no registry: one tag a line, or a tags/list JSON
-    #[arg(long, value_name = "FILE")]
-    tags_from: Option<PathBuf>,
+    #[command(flatten)]
+    list: TagListFlags,
 
     /// Every namespace
     #[arg(short = 'A', long)]
@@ -69,7 +67,7 @@ pub fn run(args: &ExplainArgs, context: &Context) -> Result<Outcome, CommandErro
             .map_err(|error| CommandError::usage(error.to_string()))?,
     };
     let target = target(args, context)?;
-    let list = match &args.tags_from {
+    let list = match &args.list.tags_from {
         None => None,
         Some(path) => Some((tags::tag_file(path, &args.objects, context)?, path)),
     };

@@ -2,16 +2,13 @@
 
 use clap::Args;
 use futures::future::join_all;
-use serde_json::json;
 
 use super::runtime;
-use super::selected::{Failures, SelectedArgs, refused, result_name};
+use super::selected::{Failures, SelectedArgs, result_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
-use crate::key::NamespacedName;
-use crate::ops::{Deadline, FIELD_MANAGER, wait_ready};
-use crate::ports::{PatchKind, WriteOptions};
+use crate::ops::{Deadline, wait_ready};
 
 /// Resume suspended objects
 ///
@@ -43,33 +40,9 @@ pub fn run(args: &ResumeArgs, context: &Context) -> Result<Outcome, CommandError
     let cluster = context.cluster()?;
     let deadline = Deadline::after(context.timeout());
     runtime::block_on(context, async {
-        let options = WriteOptions {
-            field_manager: FIELD_MANAGER.to_owned(),
-            dry_run: false,
-        };
         let mut failures = Failures::new(context);
-        let mut resumed: Vec<NamespacedName> = Vec::new();
-        runtime::within(context, async {
-            for key in selected.keys(cluster.as_ref(), context).await? {
-                let patch = json!({"spec": {"suspend": null}});
-                match cluster
-                    .patch(kind, &key, &patch, PatchKind::Merge, &options)
-                    .await
-                {
-                    Ok(_) => {
-                        context
-                            .ui()
-                            .print(&format!("{} resumed\n", result_name(kind, &key)));
-                        resumed.push(key);
-                    }
-                    Err(error) => {
-                        failures.add(&refused(cluster.as_ref(), kind, &key, error).await);
-                    }
-                }
-            }
-            Ok(())
-        })
-        .await?;
+        let written = selected.set_suspend(None, "resumed", cluster.as_ref(), &mut failures);
+        let resumed = runtime::within(context, written).await?;
         if args.wait {
             let waits = resumed.iter().map(|key| {
                 let cluster = cluster.as_ref();

@@ -1,15 +1,15 @@
 //! The objects that a verb of the cluster works on: named ones, or all of a kind.
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::kinds;
 use crate::api::Kind;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::key::NamespacedName;
-use crate::ops;
-use crate::ports::{Cluster, ObjectScope, Objects, ObjectsError};
+use crate::ops::{self, FIELD_MANAGER};
+use crate::ports::{Cluster, ObjectScope, Objects, ObjectsError, PatchKind, WriteOptions};
 
 /// Names, or `--all`.
 #[derive(Clone, Debug, Default, Args)]
@@ -76,6 +76,35 @@ impl Selected {
             NamespacedName::new(&self.namespace, name)
         });
         Ok(keys.collect())
+    }
+
+    /// Writes `spec.suspend` of each object, prints `NAME done` for those that took it, and returns
+    /// them.
+    pub(super) async fn set_suspend(
+        &self,
+        suspend: Option<bool>,
+        done: &str,
+        cluster: &dyn Cluster,
+        failures: &mut Failures<'_>,
+    ) -> Result<Vec<NamespacedName>, CommandError> {
+        let options = WriteOptions {
+            field_manager: FIELD_MANAGER.to_owned(),
+            dry_run: false,
+        };
+        let patch = json!({"spec": {"suspend": suspend}});
+        let mut taken = Vec::new();
+        for key in self.keys(cluster, failures.context).await? {
+            let answer = cluster.patch(self.kind, &key, &patch, PatchKind::Merge, &options);
+            match answer.await {
+                Ok(_) => {
+                    let name = result_name(self.kind, &key);
+                    failures.context.ui().print(&format!("{name} {done}\n"));
+                    taken.push(key);
+                }
+                Err(error) => failures.add(&refused(cluster, self.kind, &key, error).await),
+            }
+        }
+        Ok(taken)
     }
 
     /// Every object of the kind in the namespace; says so when there is none.

@@ -1,6 +1,6 @@
 //! `tags`: every tag of an image, and what a policy makes of it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 
@@ -9,7 +9,7 @@ use crate::api::Kind;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
-use crate::flags::{ObjectFlags, RegistryFlags, TreeFlags};
+use crate::flags::{ObjectFlags, RegistryFlags, TagListFlags, TreeFlags};
 use crate::image::ImageName;
 use crate::model::{Failure, TagReport};
 use crate::ops::{self, OpsError, Scope, TagsSubject, TagsTarget};
@@ -47,9 +47,8 @@ pub struct TagsArgs {
     #[arg(long)]
     selected: bool,
 
-    /// Read tags from this file, or from standard input ('-'), and ask no registry: one tag a line, or a tags/list JSON
-    #[arg(long, value_name = "FILE")]
-    tags_from: Option<PathBuf>,
+    #[command(flatten)]
+    list: TagListFlags,
 
     /// Every namespace
     #[arg(short = 'A', long)]
@@ -84,7 +83,7 @@ pub fn run(args: &TagsArgs, context: &Context) -> Result<Outcome, CommandError> 
         several: target == TagsTarget::Policies,
         terminal: context.ui().out_is_terminal(),
     };
-    if let Some(path) = &args.tags_from {
+    if let Some(path) = &args.list.tags_from {
         let file = tag_file(path, &args.objects, context)?;
         let subjects = subjects(args, context, &target)?;
         let reports: Vec<TagReport<'_>> = subjects
@@ -116,7 +115,7 @@ pub fn run(args: &TagsArgs, context: &Context) -> Result<Outcome, CommandError> 
 fn target(args: &TagsArgs) -> Result<TagsTarget, CommandError> {
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [] if args.tags_from.is_some() && !args.objects.from_files() => Ok(TagsTarget::List),
+        [] if args.list.tags_from.is_some() && !args.objects.from_files() => Ok(TagsTarget::List),
         [] => Ok(TagsTarget::Policies),
         ["image" | "images", name] => image(name),
         [word] => match word.split_once('/') {

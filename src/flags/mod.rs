@@ -13,7 +13,7 @@ pub use dialect::{flag_names, rewrite};
 pub use environment::{ENVIRONMENT, Environment};
 pub use list::{GoList, go_list};
 pub use shared::{
-    GlobalFlags, KubeFlags, ObjectFlags, OutputFlags, RegistryFlags, TreeFlags, go_bool,
-    go_duration,
+    GlobalFlags, KubeFlags, ObjectFlags, OutputFlags, RegistryFlags, TagListFlags, TreeFlags,
+    go_bool, go_duration,
 };
 pub use words::{Divided, Word, divide, has_long};

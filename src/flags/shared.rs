@@ -202,6 +202,14 @@ pub struct RegistryFlags {
     pub registry_ca: Option<PathBuf>,
 }
 
+/// A list in place of a registry.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TagListFlags {
+    /// Read tags from this file, or from standard input ('-'), and ask no registry: one tag a line, or a tags/list JSON
+    #[arg(long, value_name = "FILE")]
+    pub tags_from: Option<PathBuf>,
+}
+
 /// How a reconcile or a diff treats the tree.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeFlags {

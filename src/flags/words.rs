@@ -50,6 +50,18 @@ pub struct Divided<'c> {
     pub waiting: Option<&'c Arg>,
 }
 
+impl Divided<'_> {
+    /// The plain words among those that were divided.
+    pub fn plain(&self, words: &[OsString]) -> Vec<String> {
+        self.words
+            .iter()
+            .zip(words)
+            .filter(|(kind, _)| matches!(kind, Word::Plain))
+            .map(|(_, word)| word.to_string_lossy().into_owned())
+            .collect()
+    }
+}
+
 /// Divides the words behind the program's name.
 pub fn divide<'c>(root: &'c Command, words: &[OsString]) -> Divided<'c> {
     let mut path = vec![root];

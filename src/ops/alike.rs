@@ -79,6 +79,18 @@ pub(super) async fn hinted(
     error
 }
 
+/// An answer whose error says what was meant, where it is about missing objects.
+pub(super) async fn or_hinted<T>(
+    answer: Result<T, GatherError>,
+    objects: &dyn Objects,
+    scope: &Scope,
+) -> Result<T, GatherError> {
+    match answer {
+        Ok(found) => Ok(found),
+        Err(error) => Err(hinted(error, objects, scope).await),
+    }
+}
+
 /// Hints about a name that none of the objects of these kinds has. Whoever may not list them learns
 /// nothing.
 pub async fn name_hints(

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::alike::{self, Missing};
 use super::gather::{self, GatherError, Gathered, Scope, Targets};
 use super::run::{OpsError, RunOptions, Services, stop_if_cancelled};
-use super::{policies, scan, updates};
+use super::{message, policies, scan, updates};
 use crate::api::{ImagePolicy, ImageRepository, ImageUpdateAutomation, Kind};
 use crate::key::{NamespacedName, TreePath};
 use crate::model::{
@@ -314,12 +314,13 @@ async fn plan(
     }
     gathered.updates = doubled;
     let options = RunOptions::default();
+    let templates = message::read_all(&options, &gathered.updates);
     let choices = updates::Choices {
         policies: decided,
         ahead: &[],
     };
     let (outcomes, notes) =
-        updates::run_all(services, &options, &gathered, choices, &|_| true).await?;
+        updates::run_all(services, &options, &gathered, templates, choices, &|_| true).await?;
     for (chain, pair) in chains.iter_mut().zip(outcomes.chunks(2)) {
         if let [own, whole_tree] = pair {
             fill(chain, own, whole_tree, focus);

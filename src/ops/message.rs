@@ -24,10 +24,15 @@ type Values = BTreeMap<String, String>;
 /// A template that was read and tried out, and its values.
 pub(super) type Prepared = Result<(CommitTemplate, Option<Values>), Failure>;
 
+/// The templates of automations, in their order.
+pub(super) fn read_all(options: &RunOptions, updates: &[ImageUpdateAutomation]) -> Vec<Prepared> {
+    updates.iter().map(|update| read(options, update)).collect()
+}
+
 /// The template of an automation and its values, with the run's own on top. What can never work
 /// fails here, before anything else is done: a template that does not parse, and one that asks the
 /// sample data for what there is not.
-pub(super) fn read(options: &RunOptions, update: &ImageUpdateAutomation) -> Prepared {
+fn read(options: &RunOptions, update: &ImageUpdateAutomation) -> Prepared {
     let commit = update.spec.git.as_ref().map(|git| &git.commit);
     let text = options
         .message_template

@@ -65,10 +65,9 @@ pub async fn request(
     let deadline = Deadline::after(options.timeout);
     let reading = async {
         let objects = cluster.as_ref();
-        match gather::needed(objects, &options.scope, &options.targets, false).await {
-            Ok(gathered) => Ok(gathered),
-            Err(error) => Err(alike::hinted(error, objects, &options.scope).await),
-        }
+        let (scope, targets) = (&options.scope, &options.targets);
+        let gathered = gather::needed(objects, scope, targets, false);
+        alike::or_hinted(gathered.await, objects, scope).await
     };
     let gathered = patiently(services, options.timeout, reading).await?;
     if !options.targets.names.is_empty() {

@@ -114,14 +114,15 @@ pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport,
     let reading = async {
         let objects = services.objects.as_ref();
         let (scope, targets) = (&options.scope, &options.targets);
-        match gather::gather(objects, scope, targets, options.include_suspended).await {
-            Ok(gathered) => Ok(gathered),
-            Err(error) => Err(alike::hinted(error, objects, scope).await),
-        }
+        let gathered = gather::gather(objects, scope, targets, options.include_suspended);
+        alike::or_hinted(gathered.await, objects, scope).await
     };
     let mut gathered = patiently(services, options.timeout, reading).await?;
     refuse_named_suspended(options, &gathered)?;
-    leave_idle(options, &mut gathered);
+    let templates = message::read_all(options, &gathered.updates);
+    if !templates.is_empty() && templates.iter().all(Result::is_err) {
+        leave_idle(&mut gathered);
+    }
     let named =
         |kind: Kind, key: &NamespacedName| gathered.on_demand.contains(&(kind, key.clone()));
     let wanted: Vec<ImageRepository> = gathered.repositories.values().cloned().collect();
@@ -144,7 +145,7 @@ pub async fn run(services: &Services, options: &RunOptions) -> Result<RunReport,
         ahead: &ahead,
     };
     let (updates, update_notes) =
-        updates::run_all(services, options, &gathered, choices, &include).await?;
+        updates::run_all(services, options, &gathered, templates, choices, &include).await?;
     notes.extend(update_notes);
     let mut report = RunReport {
         repositories: repositories.into_values().collect(),
@@ -173,11 +174,7 @@ async fn write_statuses(services: &Services, options: &RunOptions, report: &mut 
 
 /// Where no message can be written there is no work to do: nothing is scanned for automations whose
 /// templates are all wrong.
-fn leave_idle(options: &RunOptions, gathered: &mut gather::Gathered) {
-    let readable = |update| message::read(options, update).is_ok();
-    if gathered.updates.is_empty() || gathered.updates.iter().any(readable) {
-        return;
-    }
+fn leave_idle(gathered: &mut gather::Gathered) {
     let wanted = &gathered.wanted;
     gathered
         .policies

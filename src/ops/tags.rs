@@ -73,10 +73,8 @@ pub async fn find_subjects(
     let subjects = match target {
         TagsTarget::Policies => of_policies(&find(Kind::ImagePolicy, Vec::new()).await?),
         TagsTarget::Object(kind, name) => {
-            let gathered = match find(*kind, vec![name.clone()]).await {
-                Ok(gathered) => gathered,
-                Err(error) => return Err(alike::hinted(error, objects, scope).await.into()),
-            };
+            let gathered = find(*kind, vec![name.clone()]).await;
+            let gathered = alike::or_hinted(gathered, objects, scope).await?;
             only_one(name, of_kind(*kind, &gathered))?
         }
         TagsTarget::Named(name) => {

@@ -39,11 +39,12 @@ impl Choices<'_> {
     }
 }
 
-/// Runs every gathered automation. Outcomes keep the order of the objects.
+/// Runs every gathered automation, each with its template. Outcomes keep the order of the objects.
 pub(super) async fn run_all(
     services: &Services,
     options: &RunOptions,
     gathered: &Gathered,
+    templates: Vec<message::Prepared>,
     choices: Choices<'_>,
     include_suspended: &dyn Fn(&NamespacedName) -> bool,
 ) -> Result<(Vec<UpdateOutcome>, Vec<Note>), OpsError> {
@@ -51,13 +52,17 @@ pub(super) async fn run_all(
     let mut states: Vec<Option<UpdateState>> = Vec::new();
     let mut observed = Vec::new();
     let mut jobs = Vec::new();
-    for (index, update) in gathered.updates.iter().enumerate() {
+    for (index, (update, template)) in gathered.updates.iter().zip(templates).enumerate() {
         observed.push(Vec::new());
         if update.spec.suspend && !include_suspended(&update.key()) {
             states.push(Some(UpdateState::Suspended));
             continue;
         }
-        match prepare(services, options, gathered, choices, update, index).await {
+        match prepare(
+            services, options, gathered, template, choices, update, index,
+        )
+        .await
+        {
             Ok((reached, job)) => {
                 observed[index].clone_from(&job.observed);
                 states.push(None);
@@ -112,11 +117,12 @@ async fn prepare(
     services: &Services,
     options: &RunOptions,
     gathered: &Gathered,
+    template: message::Prepared,
     choices: Choices<'_>,
     update: &ImageUpdateAutomation,
     index: usize,
 ) -> Result<(Option<Reached>, Job), Failure> {
-    let (template, values) = message::read(options, update)?;
+    let (template, values) = template?;
     let selected = match gathered.selected.get(&update.key()) {
         Some(Ok(selected)) => selected.as_slice(),
         Some(Err(error)) => {

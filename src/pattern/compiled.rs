@@ -26,8 +26,6 @@ pub struct Pattern {
     source: String,
     /// For texts in ASCII.
     ascii: Regex,
-    /// The whole pattern in the spelling of `regex`.
-    spelling: String,
     /// For other texts. `None` inside when it takes too much memory; it matches nothing then.
     unicode: OnceLock<Option<Regex>>,
     names: Vec<String>,
@@ -77,7 +75,6 @@ impl Pattern {
         Ok(Self {
             source: source.to_owned(),
             ascii,
-            spelling: emit(&parsed.node, Texts::Any),
             unicode: OnceLock::new(),
             only_text: only_text(&parsed.node),
             names: parsed.names,
@@ -114,7 +111,10 @@ impl Pattern {
             return Some(&self.ascii);
         }
         self.unicode
-            .get_or_init(|| compile(&self.spelling, UNICODE_SIZE_LIMIT))
+            .get_or_init(|| {
+                let parsed = parse(&self.source).ok()?;
+                compile(&emit(&parsed.node, Texts::Any), UNICODE_SIZE_LIMIT)
+            })
             .as_ref()
     }
 

@@ -100,15 +100,7 @@ fn unknown_escape(quoted: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use crate::setters::documents::documents;
-    use crate::setters::nodes::read;
-
-    #[track_caller]
-    fn assert_read(text: &str, readable: bool) {
-        let ranges = documents(text).unwrap();
-        let found = read(text, &ranges[0]).map(|_| ());
-        assert_eq!(found.is_ok(), readable, "{text:?}: {found:?}");
-    }
+    use crate::setters::nodes::assert_read;
 
     #[test]
     fn escapes_and_anchors_are_those_of_go_yaml() {

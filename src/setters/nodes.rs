@@ -354,3 +354,12 @@ fn column(text: &str, at: usize) -> usize {
 fn is_foreign(tag: &Tag) -> bool {
     tag.core_suffix().is_some_and(|suffix| suffix != "str")
 }
+
+/// Whether the first document of a text can be read, for the tests of what makes one unreadable.
+#[cfg(test)]
+#[track_caller]
+pub(super) fn assert_read(text: &str, readable: bool) {
+    let ranges = super::documents::documents(text).unwrap();
+    let found = read(text, &ranges[0]).map(|_| ());
+    assert_eq!(found.is_ok(), readable, "{text:?}: {found:?}");
+}

@@ -52,15 +52,7 @@ fn may_begin_a_key(before: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::setters::documents::documents;
-    use crate::setters::nodes::read;
-
-    #[track_caller]
-    fn assert_read(text: &str, readable: bool) {
-        let ranges = documents(text).unwrap();
-        let found = read(text, &ranges[0]).map(|_| ());
-        assert_eq!(found.is_ok(), readable, "{text:?}: {found:?}");
-    }
+    use crate::setters::nodes::assert_read;
 
     #[test]
     fn tabs_are_refused_where_go_yaml_refuses_them() {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::controller::{Controller, Reaction, ready};
-use super::kube::Profile;
+use super::controller::Controller;
+use super::kube::{Mark, Profile};
 use super::scene::Scene;
 
 const TAGS: &[&str] = &["1.0.0", "1.1.0"];
@@ -21,15 +21,7 @@ fn scene_of_controllers() -> Scene {
 #[test]
 fn controllers_that_agree_in_time_let_the_commit_through() {
     let scene = scene_of_controllers();
-    let latest = json!({"latestRef": {"name": scene.image("team/app"), "tag": "1.1.0"}});
-    let controller = Controller::start(
-        &scene,
-        vec![Reaction {
-            path: scene.path("imagerepositories", "app"),
-            status: ready("True", "Succeeded", "successful scan: found 2 tags"),
-            consequences: vec![(scene.path("imagepolicies", "app"), latest)],
-        }],
-    );
+    let controller = Controller::that_agrees(&scene);
     let mark = scene.cluster.mark();
     let done = scene.ok(&["reconcile"]);
     assert!(done.stdout.contains("pushed commit"), "{}", done.stdout);
@@ -100,6 +92,15 @@ fn controllers_that_may_not_be_watched_are_not_blamed_for_the_time() {
     assert!(!answer.stderr.contains("--timeout"), "{}", answer.stderr);
 }
 
+#[track_caller]
+fn assert_nothing_was_patched(scene: &Scene, mark: Mark) {
+    let requests = scene.requests(mark);
+    assert!(
+        !requests.iter().any(|line| line.starts_with("patch")),
+        "{requests:?}"
+    );
+}
+
 #[test]
 fn ahead_of_cluster_writes_all_the_same() {
     let scene = scene_of_controllers();
@@ -108,11 +109,7 @@ fn ahead_of_cluster_writes_all_the_same() {
     assert!(done.stdout.contains("pushed commit"), "{}", done.stdout);
     assert!(done.stderr.contains("still hold"), "{}", done.stderr);
     assert_eq!(scene.deployed("main"), "app:1.1.0");
-    let requests = scene.requests(mark);
-    assert!(
-        !requests.iter().any(|line| line.starts_with("patch")),
-        "{requests:?}"
-    );
+    assert_nothing_was_patched(&scene, mark);
 }
 
 #[test]
@@ -123,11 +120,7 @@ fn a_suspended_automation_run_by_hand_waits_for_nobody() {
     let mark = scene.cluster.mark();
     scene.ok(&["reconcile", "update", "app", "--include-suspended"]);
     assert_eq!(scene.deployed("main"), "app:1.1.0");
-    let requests = scene.requests(mark);
-    assert!(
-        !requests.iter().any(|line| line.starts_with("patch")),
-        "{requests:?}"
-    );
+    assert_nothing_was_patched(&scene, mark);
 }
 
 #[test]

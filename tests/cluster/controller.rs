@@ -49,6 +49,17 @@ impl Controller {
         }
     }
 
+    /// One that scans the repository `app` when asked, and then chooses 1.1.0.
+    pub(super) fn that_agrees(scene: &Scene) -> Self {
+        let latest = json!({"latestRef": {"name": scene.image("team/app"), "tag": "1.1.0"}});
+        let reaction = Reaction {
+            path: scene.path("imagerepositories", "app"),
+            status: ready("True", "Succeeded", "successful scan: found 2 tags"),
+            consequences: vec![(scene.path("imagepolicies", "app"), latest)],
+        };
+        Self::start(scene, vec![reaction])
+    }
+
     /// The kinds that were handled, in order.
     pub(super) fn handled(&self) -> Vec<String> {
         self.handled.lock().unwrap().clone()

@@ -60,15 +60,7 @@ fn reconcile_is_enough_to_scan_push_and_write_every_status() {
 fn reconcile_is_enough_beside_live_controllers() {
     let scene = scene_with_role("reconcile");
     scene.hand_to_controllers();
-    let latest = json!({"latestRef": {"name": scene.image("team/app"), "tag": "1.1.0"}});
-    let _controller = Controller::start(
-        &scene,
-        vec![Reaction {
-            path: scene.path("imagerepositories", "app"),
-            status: ready("True", "Succeeded", "successful scan: found 2 tags"),
-            consequences: vec![(scene.path("imagepolicies", "app"), latest)],
-        }],
-    );
+    let _controller = Controller::that_agrees(&scene);
     let answer = scene.ok(&["reconcile"]);
     assert_eq!(answer.stderr, "");
     assert_eq!(scene.deployed("main"), "app:1.1.0");

@@ -14,16 +14,8 @@ use crate::support::docker_registry::{DockerRegistry, Mode};
 use crate::support::git_repository::{self, Repositories, Repository};
 use crate::support::git_server::{GitServer, Settings};
 use crate::support::program::Answer;
+use crate::support::walk_through::PODINFO_TAGS;
 
-const TAGS: &[&str] = &[
-    "4.0.0",
-    "5.0.0",
-    "5.1.4",
-    "5.2.0",
-    "5.2.1",
-    "6.0.0-rc.1",
-    "latest",
-];
 const KINDS: &[&str] = &[
     "imagerepositories",
     "imagepolicies",
@@ -49,7 +41,8 @@ impl Stage {
     pub(crate) fn new() -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let registry = DockerRegistry::start(&Mode::Open, &[("stefanprodan/podinfo", TAGS)]);
+        let registry =
+            DockerRegistry::start(&Mode::Open, &[("stefanprodan/podinfo", PODINFO_TAGS)]);
         let repositories = Repositories::new();
         let fleet = repositories.create("fleet");
         let git = GitServer::start(repositories.root(), Settings::default());
@@ -103,7 +96,7 @@ impl Stage {
                 ("objects/objects.yaml", objects.clone()),
                 ("podinfo.yaml", objects.clone()),
                 ("policy.yaml", objects),
-                ("tags.txt", TAGS.join("\n")),
+                ("tags.txt", PODINFO_TAGS.join("\n")),
             ],
         );
         self.seed = self.fleet.tip("refs/heads/main").unwrap();

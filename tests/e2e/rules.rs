@@ -93,24 +93,26 @@ impl Wanted {
             .push((rule, format!("{} status.{field}", display(key))));
     }
 
-    /// Ends an object's run otherwise: Ready with this status and reason, and what its message names.
-    fn end(&mut self, rule: &'static str, key: &Key, ending: &Ending<'_>) {
+    /// Ends an object's run well.
+    fn succeed(&mut self, rule: &'static str, key: &Key) {
+        let ready = json!({"type": "Ready", "status": "True", "reason": "Succeeded",
+            "message": "repository up-to-date"});
+        self.end(rule, key, json!([ready]));
+    }
+
+    /// Fails an object's run, with what the message must name.
+    fn fail(&mut self, rule: &'static str, key: &Key, reason: &str, names: &[&str]) {
+        let ready = json!({"type": "Ready", "status": "False", "reason": reason, NAMES: names});
+        let retry =
+            json!({"type": "Reconciling", "status": "True", "reason": "ProgressingWithRetry"});
+        self.end(rule, key, json!([ready, retry]));
+    }
+
+    fn end(&mut self, rule: &'static str, key: &Key, conditions: Value) {
         let Some(object) = self.statuses.iter_mut().find(|object| object.key == *key) else {
             return;
         };
-        let ready = match ending {
-            Ending::Ready => json!({"type": "Ready", "status": "True", "reason": "Succeeded",
-                "message": "repository up-to-date"}),
-            Ending::Failed { reason, names } => {
-                json!({"type": "Ready", "status": "False", "reason": reason, NAMES: names})
-            }
-        };
-        let mut conditions = vec![ready];
-        if matches!(ending, Ending::Failed { .. }) {
-            conditions.push(json!({"type": "Reconciling", "status": "True",
-                "reason": "ProgressingWithRetry"}));
-        }
-        object.status["conditions"] = conditions.into();
+        object.status["conditions"] = conditions;
         self.deviations
             .push((rule, format!("{} conditions", display(key))));
     }
@@ -171,14 +173,4 @@ impl Wanted {
             }
         }
     }
-}
-
-/// How a run ends here.
-enum Ending<'e> {
-    Ready,
-    Failed {
-        reason: &'e str,
-        /// What the message must name.
-        names: &'e [&'e str],
-    },
 }

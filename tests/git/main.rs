@@ -27,3 +27,4 @@ mod references;
 mod secure_shell;
 mod servers;
 mod signing;
+mod stage;

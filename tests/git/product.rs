@@ -2,6 +2,7 @@
 //! that no registry is needed.
 
 use std::fmt::Write as _;
+use std::process::{Child, Stdio};
 
 use crate::support::program::{Answer, Program};
 
@@ -124,6 +125,18 @@ spec:
     /// Runs `reconcile update` on these objects.
     pub fn reconcile(&self, program: &Program) -> Answer {
         self.run(program, &["reconcile", "update"])
+    }
+
+    /// Starts the same without waiting for it.
+    pub fn start(&self, program: &Program) -> Child {
+        let file = program.write("objects.yaml", &self.yaml());
+        program
+            .command(&["reconcile", "update", "-f", file.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// Runs a command line on these objects.

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex};
 
 use crate::fixture::{MARKED, small};
@@ -15,18 +15,6 @@ use crate::support::ssh_server::SshServer;
 const FILE: &str = "clusters/my-cluster/app.yaml";
 const OTHER: &str = "clusters/other/app.yaml";
 const ROUNDS: usize = 20;
-
-/// Starts a run without waiting for it.
-fn start(program: &Program, objects: &Objects) -> Child {
-    let file = program.write("objects.yaml", &objects.yaml());
-    program
-        .command(&["reconcile", "update", "-f", file.to_str().unwrap()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
 
 #[test]
 fn of_twenty_rounds_of_two_runs_on_one_branch_all_forty_commits_arrive() {
@@ -49,7 +37,7 @@ fn of_twenty_rounds_of_two_runs_on_one_branch_all_forty_commits_arrive() {
             .zip(["clusters/my-cluster", "clusters/other"])
             .map(|(program, path)| {
                 let objects = Objects::new(&server.url("fleet")).tag(&tag).path(path);
-                start(program, &objects)
+                objects.start(program)
             })
             .collect();
         for racer in racers {

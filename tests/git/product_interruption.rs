@@ -17,17 +17,6 @@ const FILE: &str = "clusters/my-cluster/app.yaml";
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn start(program: &Program, objects: &Objects) -> Child {
-    let file = program.write("objects.yaml", &objects.yaml());
-    program
-        .command(&["reconcile", "update", "-f", file.to_str().unwrap()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
 /// Presses Ctrl-C.
 fn interrupt(child: &Child) {
     let sent = Command::new("kill")
@@ -75,7 +64,7 @@ fn ctrl_c_ends_the_run_at_every_stage_and_leaves_the_server_and_the_cache_whole(
     for (stage, said) in stages {
         let objects = Objects::new(&server.url("fleet")).tag("2.0");
         let reached = misbehave(&server, stage, Fault::Silence);
-        let child = start(&program, &objects);
+        let child = objects.start(&program);
         reached.recv_timeout(PATIENCE).unwrap();
         interrupt(&child);
         let answer = Answer::from(child.wait_with_output().unwrap());
@@ -105,7 +94,7 @@ fn ctrl_c_while_the_server_takes_the_push_waits_for_its_word() {
     );
     let server = GitServer::start(repositories.root(), Settings::default());
     let program = Program::new();
-    let mut child = start(&program, &Objects::new(&server.url("fleet")));
+    let mut child = Objects::new(&server.url("fleet")).start(&program);
     while !folder.join("asked").exists() {
         assert!(child.try_wait().unwrap().is_none());
         std::thread::yield_now();
@@ -145,7 +134,7 @@ fn a_second_ctrl_c_does_not_wait_for_a_server_that_is_silent() {
         |head| head.posts("git-receive-pack"),
         Fault::ServeInSilence,
     );
-    let mut child = start(&program, &Objects::new(&server.url("fleet")));
+    let mut child = Objects::new(&server.url("fleet")).start(&program);
     reached.recv_timeout(PATIENCE).unwrap();
     interrupt(&child);
     let mut said = String::new();

@@ -7,11 +7,11 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-use crate::fixture::{MARKED, small};
+use crate::fixture::MARKED;
 use crate::product::{Objects, bad, good};
+use crate::stage::Stage;
 use crate::support::certificates::{Authority, server_config};
-use crate::support::git_repository::{Repositories, Repository};
-use crate::support::git_server::{GitServer, Settings};
+use crate::support::git_server::Settings;
 use crate::support::http::{Answer, HttpServer};
 use crate::support::program::Program;
 use crate::support::ssh_server::SshServer;
@@ -19,36 +19,12 @@ use crate::support::ssh_server::SshServer;
 /// Word that must never be printed.
 const PASSWORD: &str = "correct-horse";
 
-/// A repository behind a server with these settings.
-struct Stage {
-    program: Program,
-    _repositories: Repositories,
-    repository: Repository,
-    server: GitServer,
-}
-
 impl Stage {
-    fn new(settings: Settings) -> Self {
-        let repositories = Repositories::new();
-        let repository = small(&repositories);
-        let server = GitServer::start(repositories.root(), settings);
-        Self {
-            program: Program::new(),
-            repository,
-            server,
-            _repositories: repositories,
-        }
-    }
-
     fn basic() -> Self {
         Self::new(Settings {
             basic: Some(("flux".to_owned(), PASSWORD.to_owned())),
             ..Settings::default()
         })
-    }
-
-    fn objects(&self) -> Objects {
-        Objects::new(&self.server.url("fleet"))
     }
 
     /// Runs with a tag and demands that it arrives, and that no secret is told.

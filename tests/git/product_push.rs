@@ -1,37 +1,13 @@
 //! Push branches, refspecs, options and what servers say, through the program itself.
 
-use crate::fixture::{MARKED, small};
+use crate::fixture::MARKED;
 use crate::product::{Objects, bad, good};
-use crate::support::git_repository::{Repositories, Repository};
-use crate::support::git_server::{Fault, GitServer, Settings};
-use crate::support::program::Program;
+use crate::stage::Stage;
+use crate::support::git_server::{Fault, Settings};
 
 const FILE: &str = "clusters/my-cluster/app.yaml";
 
-struct Stage {
-    program: Program,
-    _repositories: Repositories,
-    repository: Repository,
-    server: GitServer,
-}
-
 impl Stage {
-    fn new() -> Self {
-        let repositories = Repositories::new();
-        let repository = small(&repositories);
-        let server = GitServer::start(repositories.root(), Settings::default());
-        Self {
-            program: Program::new(),
-            repository,
-            server,
-            _repositories: repositories,
-        }
-    }
-
-    fn objects(&self) -> Objects {
-        Objects::new(&self.server.url("fleet"))
-    }
-
     fn tip(&self, branch: &str) -> Option<String> {
         self.repository.tip(&format!("refs/heads/{branch}"))
     }
@@ -54,7 +30,7 @@ fn checkout(objects: Objects, reference: &str) -> Objects {
 
 #[test]
 fn a_push_branch_is_made_then_continued_and_never_rewound() {
-    let stage = Stage::new();
+    let stage = Stage::new(Settings::default());
     let objects = stage.objects().git("push: {branch: auto}");
     good(&objects.reconcile(&stage.program));
     let first = stage.tip("auto").unwrap();
@@ -85,7 +61,7 @@ fn a_push_branch_is_made_then_continued_and_never_rewound() {
 
 #[test]
 fn after_a_tag_checkout_only_commits_of_the_automation_are_replaced() {
-    let stage = Stage::new();
+    let stage = Stage::new(Settings::default());
     stage.repository.git(&["tag", "v1", "main"]);
     let objects = checkout(stage.objects(), "{tag: v1}").git("push: {branch: auto}");
     good(&objects.reconcile(&stage.program));
@@ -113,7 +89,7 @@ fn after_a_tag_checkout_only_commits_of_the_automation_are_replaced() {
 
 #[test]
 fn the_checkout_branch_is_never_forced_however_it_is_named() {
-    let stage = Stage::new();
+    let stage = Stage::new(Settings::default());
     let objects = checkout(stage.objects(), "{name: refs/heads/main}").git("push: {branch: main}");
     // Somebody pushes between the fetch and the push: the controllers would overwrite it.
     let theirs = stage.repository.clone();
@@ -137,7 +113,7 @@ fn the_checkout_branch_is_never_forced_however_it_is_named() {
 
 #[test]
 fn refspecs_are_refused_before_anything_is_asked_and_pushed_with_the_branch() {
-    let stage = Stage::new();
+    let stage = Stage::new(Settings::default());
     for (refspec, reason) in [
         (":refs/heads/main", "it deletes the destination"),
         ("+refs/heads/main:refs/heads/x", "it forces the update"),
@@ -203,7 +179,7 @@ fn refspecs_are_refused_before_anything_is_asked_and_pushed_with_the_branch() {
 
 #[test]
 fn push_options_arrive_or_the_push_is_refused() {
-    let stage = Stage::new();
+    let stage = Stage::new(Settings::default());
     stage.repository.hook(
         "post-receive",
         "echo \"options: $GIT_PUSH_OPTION_0 $GIT_PUSH_OPTION_1\"",
@@ -232,7 +208,7 @@ fn push_options_arrive_or_the_push_is_refused() {
 
 #[test]
 fn what_hooks_say_is_relayed_without_control_characters() {
-    let stage = Stage::new();
+    let stage = Stage::new(Settings::default());
     stage
         .repository
         .hook("pre-receive", "printf 'a \\033[31mred\\033[0m line\\n'");
@@ -271,7 +247,7 @@ fn what_hooks_say_is_relayed_without_control_characters() {
 
 #[test]
 fn automations_of_one_branch_are_pushed_at_once() {
-    let stage = Stage::new();
+    let stage = Stage::new(Settings::default());
     let other = "---
 apiVersion: image.toolkit.fluxcd.io/v1
 kind: ImageUpdateAutomation
@@ -295,7 +271,7 @@ spec:
 
 #[test]
 fn a_lost_answer_is_looked_up_and_the_commit_is_named() {
-    let stage = Stage::new();
+    let stage = Stage::new(Settings::default());
     stage
         .server
         .fault(|head| head.posts("git-receive-pack").then_some(Fault::LoseReply));
@@ -312,7 +288,7 @@ fn a_lost_answer_is_looked_up_and_the_commit_is_named() {
 
 #[test]
 fn a_lost_race_is_run_again_until_the_time_is_up() {
-    let stage = Stage::new();
+    let stage = Stage::new(Settings::default());
     // Always somebody else in between.
     let theirs = stage.repository.clone();
     stage.server.fault(move |head| {

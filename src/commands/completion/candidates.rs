@@ -250,13 +250,7 @@ fn of_position(
     current: &str,
     source: impl FnOnce() -> Source,
 ) -> Answer {
-    let plain: Vec<String> = divided
-        .words
-        .iter()
-        .zip(words)
-        .filter(|(kind, _)| matches!(kind, Word::Plain))
-        .map(|(_, word)| word.to_string_lossy().into_owned())
-        .collect();
+    let plain = divided.plain(words);
     let unnamed = |candidates: Vec<Candidate>| {
         let fresh = |candidate: &Candidate| !plain.contains(&candidate.value);
         no_files(candidates.into_iter().filter(fresh).collect())

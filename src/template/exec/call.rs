@@ -6,6 +6,25 @@ use crate::template::syntax::{Node, NodeKind, Number, Place};
 use crate::template::value::{Dict, Kind, List, Parameter, Value, types};
 use crate::template::{Cause, TemplateError};
 
+/// What a function or a method takes.
+#[derive(Clone, Copy)]
+pub(super) struct Signature<'n> {
+    pub(super) name: &'n str,
+    pub(super) fixed: &'static [Parameter],
+    /// The type of any number of further arguments.
+    pub(super) variadic: Option<Parameter>,
+}
+
+impl From<&'static Function> for Signature<'_> {
+    fn from(function: &'static Function) -> Self {
+        Self {
+            name: function.name,
+            fixed: function.fixed,
+            variadic: function.rest,
+        }
+    }
+}
+
 impl<'t> Machine<'t> {
     pub(super) fn function(
         &mut self,
@@ -23,7 +42,7 @@ impl<'t> Machine<'t> {
             Body::Run(run) => run,
         };
         let base = self.arguments.len();
-        self.gather(name, function.fixed, function.rest, dot, rest, last)?;
+        self.gather(function.into(), dot, rest, last)?;
         let result = run(&Call::new(name, &self.arguments[base..], &self.budget));
         self.arguments.truncate(base);
         match result {
@@ -55,13 +74,7 @@ impl<'t> Machine<'t> {
         rest: &'t [Node],
         last: Option<Operand>,
     ) -> Run<Operand> {
-        self.check_count(
-            function.name,
-            function.fixed,
-            function.rest,
-            rest,
-            last.as_ref(),
-        )?;
+        self.check_count(function.into(), rest, last.as_ref())?;
         let mut value = Operand::new(Value::Nil);
         for node in rest {
             value = self.argument(node, Parameter::Reflect, dot)?;
@@ -83,14 +96,7 @@ impl<'t> Machine<'t> {
     ) -> Run<Operand> {
         let base = self.arguments.len();
         let shown = rest.first().map(Node::text);
-        self.gather(
-            function.name,
-            function.fixed,
-            function.rest,
-            dot,
-            rest,
-            last,
-        )?;
+        self.gather(function.into(), dot, rest, last)?;
         let arguments = self.arguments.split_off(base);
         let value = arguments.into_iter().next().map_or(Value::Nil, |a| a.value);
         self.place = Some(place);
@@ -109,12 +115,15 @@ impl<'t> Machine<'t> {
 
     fn check_count(
         &self,
-        name: &str,
-        fixed: &[Parameter],
-        variadic: Option<Parameter>,
+        signature: Signature<'_>,
         rest: &[Node],
         last: Option<&Operand>,
     ) -> Run<()> {
+        let Signature {
+            name,
+            fixed,
+            variadic,
+        } = signature;
         let count = rest.len() + usize::from(last.is_some());
         let want = fixed.len();
         if variadic.is_some() && count < want {
@@ -134,14 +143,15 @@ impl<'t> Machine<'t> {
     /// Evaluates arguments and appends them to those of the calls around.
     pub(super) fn gather(
         &mut self,
-        name: &str,
-        fixed: &'static [Parameter],
-        variadic: Option<Parameter>,
+        signature: Signature<'_>,
         dot: &Operand,
         rest: &'t [Node],
         last: Option<Operand>,
     ) -> Run<()> {
-        self.check_count(name, fixed, variadic, rest, last.as_ref())?;
+        self.check_count(signature, rest, last.as_ref())?;
+        let Signature {
+            fixed, variadic, ..
+        } = signature;
         let any = Parameter::Any;
         let parameter = |index: usize| fixed.get(index).copied().or(variadic).unwrap_or(any);
         for (index, node) in rest.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Fields, map keys and methods.
 
+use super::call::Signature;
 use super::{Machine, Operand, Run};
 use crate::template::syntax::{Node, Place};
 use crate::template::value::{Field, Kind, Value};
@@ -41,7 +42,12 @@ impl<'t> Machine<'t> {
             && let Some(parameters) = object.method(name)
         {
             let base = self.arguments.len();
-            self.gather(name, parameters, None, dot, rest, last)?;
+            let method = Signature {
+                name,
+                fixed: parameters,
+                variadic: None,
+            };
+            self.gather(method, dot, rest, last)?;
             let arguments = self.arguments.split_off(base);
             let arguments: Vec<Value> = arguments.into_iter().map(|each| each.value).collect();
             return match object.call(name, &arguments) {

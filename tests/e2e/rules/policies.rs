@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Ending, Facts, Wanted};
+use super::{Facts, Wanted};
 use crate::compare::condition;
 use crate::scenario::Key;
 
@@ -28,16 +28,7 @@ pub fn apply(wanted: &mut Wanted, facts: &Facts<'_>) -> Undecided {
             for field in ["latestRef", "observedPreviousRef"] {
                 wanted.put(rule, &key, field, facts.earlier(&key, field));
             }
-            let names = ["no tags in database"];
-            let reason = "DependencyNotReady";
-            wanted.end(
-                rule,
-                &key,
-                &Ending::Failed {
-                    reason,
-                    names: &names,
-                },
-            );
+            wanted.fail(rule, &key, "DependencyNotReady", &["no tags in database"]);
         }
     }
     for key in wanted.keys("ImageUpdateAutomation") {

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{Ending, Facts, Wanted};
+use super::{Facts, Wanted};
 use crate::compare::condition;
 use crate::objects::key;
 use crate::scenario::Key;
@@ -28,15 +28,11 @@ pub fn apply(wanted: &mut Wanted, facts: &Facts<'_>) {
         }
         let ready = condition(wanted.status(&key), "Ready");
         if ready.is_some_and(|ready| ready["status"] == "Unknown") {
-            let names = ["failed to checkout source", "no commit"];
-            let reason = "GitOperationFailed";
-            wanted.end(
+            wanted.fail(
                 "D16",
                 &key,
-                &Ending::Failed {
-                    reason,
-                    names: &names,
-                },
+                "GitOperationFailed",
+                &["failed to checkout source", "no commit"],
             );
         }
     }
@@ -95,15 +91,11 @@ fn keep_branch(wanted: &mut Wanted, facts: &Facts<'_>, key: &Key, pushed: &str) 
     for field in ["observedPolicies", "observedSourceRevision"] {
         wanted.put("D7", key, field, facts.earlier(key, field));
     }
-    let names = ["failed to push to remote: non-fast-forward update"];
-    let reason = "GitOperationFailed";
-    wanted.end(
+    wanted.fail(
         "D7",
         key,
-        &Ending::Failed {
-            reason,
-            names: &names,
-        },
+        "GitOperationFailed",
+        &["failed to push to remote: non-fast-forward update"],
     );
 }
 
@@ -150,14 +142,5 @@ fn refuse(wanted: &mut Wanted, facts: &Facts<'_>, key: &Key, refspec: &str, bran
     ] {
         wanted.put("D7", key, field, facts.earlier(key, field));
     }
-    let names = [refspec];
-    let reason = "SourceManagerFailed";
-    wanted.end(
-        "D7",
-        key,
-        &Ending::Failed {
-            reason,
-            names: &names,
-        },
-    );
+    wanted.fail("D7", key, "SourceManagerFailed", &[refspec]);
 }

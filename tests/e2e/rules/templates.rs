@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use kubectl_imageupdate::ops::check_message_template;
 use serde_json::{Map, Value, json};
 
-use super::{Ending, Facts, Wanted};
+use super::{Facts, Wanted};
 use crate::compare::condition;
 use crate::rules::sources::push_branch;
 use crate::scenario::{Commit, Key};
@@ -51,16 +51,7 @@ fn check(wanted: &mut Wanted, facts: &Facts<'_>, key: &Key) {
     for field in ["observedPolicies", "observedSourceRevision"] {
         wanted.put("D15", key, field, facts.earlier(key, field));
     }
-    let names = ["template"];
-    let reason = "GitOperationFailed";
-    wanted.end(
-        "D15",
-        key,
-        &Ending::Failed {
-            reason,
-            names: &names,
-        },
-    );
+    wanted.fail("D15", key, "GitOperationFailed", &["template"]);
 }
 
 /// What the run does here: the marked values, on top of the branch.
@@ -101,7 +92,7 @@ fn render(wanted: &mut Wanted, facts: &Facts<'_>, key: &Key) {
         }
     }
     let rule = "D12";
-    wanted.end(rule, key, &Ending::Ready);
+    wanted.succeed(rule, key);
     let observed: Map<String, Value> = policies
         .iter()
         .map(|(name, image)| (name.clone(), facts.stage.placeholders.map_back_value(image)))
