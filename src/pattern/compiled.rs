@@ -2,7 +2,8 @@
 //!
 //! Tags are ASCII. What a pattern says of other characters is left out of the automaton that searches
 //! such texts, which makes `\pL` a class of 52 letters in place of 140,000; texts with other
-//! characters get an automaton of their own when the first of them comes.
+//! characters get an automaton of their own when the first of them comes. Where a pattern leaves no
+//! choice, lists of tags need no automaton at all.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -11,7 +12,8 @@ use regex::bytes::{CaptureLocations, Captures, Regex, RegexBuilder};
 
 use super::emit::{Texts, emit};
 use super::literal::only_text;
-use super::parser::{PatternError, parse};
+use super::parser::{Node, PatternError, parse};
+use super::straight::{Span, Straight};
 
 /// Memory a compiled pattern may take, in bytes; Go's own limit is on instructions and was checked.
 const SIZE_LIMIT: usize = 1 << 28;
@@ -24,18 +26,38 @@ const NEST_LIMIT: u32 = 20_000;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     source: String,
-    /// For texts in ASCII.
-    ascii: Regex,
-    /// For other texts. `None` inside when it takes too much memory; it matches nothing then.
+    /// For texts in ASCII, if the pattern leaves no choice.
+    straight: Option<Straight>,
+    /// For texts in ASCII; set from the beginning where there is no walk. `None` inside when it takes
+    /// too much memory, which matches nothing.
+    ascii: OnceLock<Option<Regex>>,
+    /// The same for other texts.
     unicode: OnceLock<Option<Regex>>,
     names: Vec<String>,
     only_text: Option<String>,
 }
 
 /// Memory for searches with groups, so that a long list needs none for each of its texts.
+#[derive(Default)]
 pub struct Scratch {
-    ascii: CaptureLocations,
+    spans: Vec<Span>,
+    ascii: Option<CaptureLocations>,
     unicode: Option<CaptureLocations>,
+}
+
+/// Where the groups of a match are.
+enum Found<'s> {
+    Spans(&'s [Span]),
+    Locations(&'s CaptureLocations),
+}
+
+impl Found<'_> {
+    fn get(&self, group: usize) -> Option<Span> {
+        match self {
+            Self::Spans(spans) => spans.get(group).copied(),
+            Self::Locations(locations) => locations.get(group),
+        }
+    }
 }
 
 /// The groups of one match.
@@ -70,10 +92,16 @@ impl Pattern {
     /// Compiles a pattern, or refuses it with Go's text.
     pub fn new(source: &str) -> Result<Self, PatternError> {
         let parsed = parse(source)?;
-        let ascii = compile(&emit(&parsed.node, Texts::Ascii), SIZE_LIMIT)
-            .ok_or_else(|| PatternError::too_large(source))?;
+        let straight = Straight::new(&parsed.node);
+        let ascii = OnceLock::new();
+        if straight.is_none() {
+            let regex = compile(&parsed.node, Texts::Ascii)
+                .ok_or_else(|| PatternError::too_large(source))?;
+            ascii.get_or_init(|| Some(regex));
+        }
         Ok(Self {
             source: source.to_owned(),
+            straight,
             ascii,
             unicode: OnceLock::new(),
             only_text: only_text(&parsed.node),
@@ -99,22 +127,22 @@ impl Pattern {
 
     /// Memory for [`ExtractTemplate::expand_match`](super::ExtractTemplate::expand_match).
     pub fn scratch(&self) -> Scratch {
+        let groups = self.straight.as_ref().map_or(0, Straight::groups);
         Scratch {
-            ascii: self.ascii.capture_locations(),
-            unicode: None,
+            spans: vec![(0, 0); groups],
+            ..Scratch::default()
         }
     }
 
     /// The automaton for a text.
     fn regex_for(&self, text: &str) -> Option<&Regex> {
-        if text.is_ascii() {
-            return Some(&self.ascii);
-        }
-        self.unicode
-            .get_or_init(|| {
-                let parsed = parse(&self.source).ok()?;
-                compile(&emit(&parsed.node, Texts::Any), UNICODE_SIZE_LIMIT)
-            })
+        let (regex, texts) = if text.is_ascii() {
+            (&self.ascii, Texts::Ascii)
+        } else {
+            (&self.unicode, Texts::Any)
+        };
+        regex
+            .get_or_init(|| compile(&parse(&self.source).ok()?.node, texts))
             .as_ref()
     }
 
@@ -124,24 +152,36 @@ impl Pattern {
         text: &'t str,
         scratch: &mut Scratch,
     ) -> Option<impl Fn(usize) -> Option<&'t str>> {
-        let (regex, start) = self.search(text, 0)?;
-        let locations = if text.is_ascii() {
-            &mut scratch.ascii
-        } else {
-            scratch
-                .unicode
-                .get_or_insert_with(|| regex.capture_locations())
+        let found = match &self.straight {
+            Some(straight) if text.is_ascii() => {
+                if !straight.matches(text, &mut scratch.spans) {
+                    return None;
+                }
+                Found::Spans(&scratch.spans)
+            }
+            _ => {
+                let (regex, start) = self.search(text, 0)?;
+                let locations = if text.is_ascii() {
+                    &mut scratch.ascii
+                } else {
+                    &mut scratch.unicode
+                };
+                let locations = locations.get_or_insert_with(|| regex.capture_locations());
+                regex.captures_read_at(locations, text.as_bytes(), start)?;
+                Found::Locations(locations)
+            }
         };
-        regex.captures_read_at(locations, text.as_bytes(), start)?;
-        let locations = &*locations;
-        Some(move |index| {
-            let (start, end) = locations.get(index)?;
+        Some(move |group| {
+            let (start, end) = found.get(group)?;
             text.get(start..end)
         })
     }
 
     /// Whether the pattern matches anywhere.
     pub fn is_match(&self, text: &str) -> bool {
+        if let Some(straight) = self.straight.as_ref().filter(|_| text.is_ascii()) {
+            return straight.is_match(text);
+        }
         self.search(text, 0)
             .is_some_and(|(regex, start)| regex.is_match_at(text.as_bytes(), start))
     }
@@ -207,9 +247,13 @@ impl Pattern {
     }
 }
 
-/// The automaton of a pattern in the spelling of `regex`; `None` when it takes too much memory.
-fn compile(spelling: &str, size_limit: usize) -> Option<Regex> {
-    RegexBuilder::new(spelling)
+/// The automaton of a pattern; `None` when it takes too much memory.
+fn compile(node: &Node, texts: Texts) -> Option<Regex> {
+    let size_limit = match texts {
+        Texts::Ascii => SIZE_LIMIT,
+        Texts::Any => UNICODE_SIZE_LIMIT,
+    };
+    RegexBuilder::new(&emit(node, texts))
         .size_limit(size_limit)
         .nest_limit(NEST_LIMIT)
         .build()

@@ -113,17 +113,59 @@ fn one_of(spelling: &str, texts: Texts, text: &mut String) {
     text.push(']');
 }
 
-/// The characters of ASCII among those that a spelling matches.
+/// The characters of ASCII among those that a spelling of one character matches.
 fn ascii_part(spelling: &str) -> Option<ClassUnicode> {
-    let ascii = ClassUnicode::new([ClassUnicodeRange::new('\0', '\x7f')]);
-    match regex_syntax::parse(spelling).ok()?.into_kind() {
-        HirKind::Class(Class::Unicode(mut class)) => {
-            class.intersect(&ascii);
-            Some(class)
-        }
+    let mut class = match regex_syntax::parse(spelling).ok()?.into_kind() {
+        HirKind::Class(Class::Unicode(class)) => class,
         // A class of one character.
+        HirKind::Literal(literal) => {
+            let mut characters = std::str::from_utf8(&literal.0).ok()?.chars();
+            let (character, None) = (characters.next()?, characters.next()) else {
+                return None;
+            };
+            ClassUnicode::new([ClassUnicodeRange::new(character, character)])
+        }
+        _ => return None,
+    };
+    class.intersect(&ClassUnicode::new([ClassUnicodeRange::new('\0', '\x7f')]));
+    Some(class)
+}
+
+/// The characters of ASCII that a node for one character matches, a bit for each; `None` for other nodes.
+pub(super) fn ascii_set(node: &Node) -> Option<u128> {
+    let bits = |low: u32, high: u32| (low..=high.min(0x7f)).fold(0, |set, code| set | 1 << code);
+    match node {
+        Node::Literal(code, false) => Some(bits(*code, *code)),
+        Node::Dot(true) => Some(u128::MAX),
+        Node::Dot(false) => Some(!(1 << b'\n')),
+        Node::Literal(code, true) => spelled_set(&format!("(?i:\\x{{{code:X}}})")),
+        Node::Class {
+            items,
+            negated,
+            fold,
+        } => {
+            let mut ranges = items.iter().map(|item| match item {
+                ClassItem::Range(low, high) if !fold => Some(bits(*low, *high)),
+                _ => None,
+            });
+            let set = ranges.try_fold(0, |set, range| Some(set | range?));
+            match set {
+                Some(set) => Some(if *negated { !set } else { set }),
+                // Sets and letter cases need the tables.
+                None => spelled_set(&class(items, *negated, *fold)),
+            }
+        }
         _ => None,
     }
+}
+
+fn spelled_set(spelling: &str) -> Option<u128> {
+    let class = ascii_part(spelling)?;
+    let codes = class
+        .ranges()
+        .iter()
+        .flat_map(|range| range.start()..=range.end());
+    Some(codes.fold(0, |set, code| set | 1 << u32::from(code)))
 }
 
 fn class(items: &[ClassItem], negated: bool, fold: bool) -> String {

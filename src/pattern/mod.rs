@@ -11,6 +11,7 @@ mod emit;
 mod extract;
 mod literal;
 mod parser;
+mod straight;
 mod unicode;
 
 pub use compiled::{Groups, Pattern, Scratch};
