@@ -5,6 +5,8 @@
 //! Refuses: rules of the business.
 
 use std::ffi::OsString;
+use std::io::{ErrorKind, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -31,6 +33,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 const USER_AGENT: &str = concat!("kubectl-imageupdate/", env!("CARGO_PKG_VERSION"));
 /// Where a pod finds its own credentials.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Bytes of a file that are read at once where a long list need not be held whole.
+const PIECE: usize = 1 << 16;
 
 /// What a command runs in.
 pub struct Context {
@@ -276,6 +281,22 @@ impl Context {
             .map_err(|error| CommandError::failed(attempt).caused_by(&error.utf8_error()))
     }
 
+    /// Hands over a file that an option names in pieces of whole lines. Breaks off where that cannot
+    /// be done, which [`Context::read_text`] has the words for, and at what can be read only once.
+    pub fn read_pieces(
+        &self,
+        path: &Path,
+        visit: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let input = path == Path::new("-");
+        let path = self.environment.absolute(path);
+        let regular = std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        match std::fs::File::open(path) {
+            Ok(file) if regular && !input => each_piece(file, visit),
+            _ => ControlFlow::Break(()),
+        }
+    }
+
     /// Everything a run reaches the world through.
     pub fn services(
         &self,
@@ -389,6 +410,36 @@ impl Context {
             .with_ansi(false)
             .log_internal_errors(false)
             .try_init();
+    }
+}
+
+/// Reads a text and hands it over in pieces of whole lines; breaks off at what is no text.
+fn each_piece(
+    mut source: impl Read,
+    visit: &mut dyn FnMut(&str) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut hand_over = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => visit(text),
+        Err(_) => ControlFlow::Break(()),
+    };
+    let mut buffer = vec![0; PIECE];
+    let mut filled = 0;
+    loop {
+        let count = match source.read(&mut buffer[filled..]) {
+            Ok(0) => return hand_over(&buffer[..filled]),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => return ControlFlow::Break(()),
+        };
+        filled += count;
+        let lines = buffer[..filled].iter().rposition(|byte| *byte == b'\n');
+        if let Some(end) = lines.map(|at| at + 1) {
+            hand_over(&buffer[..end])?;
+            buffer.copy_within(end..filled, 0);
+            filled -= end;
+        } else if filled == buffer.len() {
+            buffer.resize(2 * filled, 0);
+        }
     }
 }
 

@@ -246,6 +246,48 @@ fn lists_come_as_lines_or_json_and_from_standard_input() {
     );
 }
 
+/// A file is read in pieces for the selected tag alone, standard input is held whole: both answers,
+/// doubts and errors have to be the same.
+#[test]
+fn the_selected_tag_of_a_file_is_that_of_the_whole_list() {
+    const NUMBERS: &str = "  filterTags:\n    pattern: '^(\\d+|nan)'\n    extract: $1\n  policy:\n    numerical: {}\n";
+    let many: String = (0..20_000)
+        .map(|at| format!("1.{}.{at}\n", at % 7))
+        .collect();
+    let long = format!("1.0.0\n{}\n1.0.1", "x".repeat(200_000));
+    let lists: [&[u8]; 9] = [
+        many.as_bytes(),
+        b"3-x\n20-a\n20-b\n1-y\n",
+        b"3-x\nnan-a\n1-y\n",
+        long.as_bytes(),
+        b"\xef\xbb\xbf1.0.0\r\n\r\nv1.0.0\r\n",
+        b"sha256-0.sig\n",
+        b"\n\n",
+        b"1.0.0\n\xff\n",
+        b" [\"1.0.0\", \"1.3.0\"]",
+    ];
+    for rules in [SEMVER, NUMBERS, "  policy:\n    alphabetical: {}\n"] {
+        let program = offline(rules);
+        for list in lists {
+            std::fs::write(program.path().join("tags.txt"), list).expect("a list");
+            let selected = ["--selected", "-o", "name"];
+            let from_file = program.run(&with(OFFLINE, &selected));
+            let whole = program.run_with_input(
+                &with(
+                    &["tags", "app", "-f", "policy.yaml", "--tags-from", "-"],
+                    &selected,
+                ),
+                list,
+            );
+            let shown = String::from_utf8_lossy(&list[..list.len().min(40)]);
+            assert_eq!(from_file.code, whole.code, "{rules}{shown}");
+            assert_eq!(from_file.stdout, whole.stdout, "{rules}{shown}");
+            let named = whole.stderr.replace("reading -", "reading tags.txt");
+            assert_eq!(from_file.stderr, named, "{rules}{shown}");
+        }
+    }
+}
+
 #[test]
 fn the_exclusion_list_of_the_repository_counts() {
     let program = offline(SEMVER);

@@ -15,7 +15,7 @@ use crate::model::{Failure, TagReport};
 use crate::ops::{self, OpsError, Scope, TagsSubject, TagsTarget};
 use crate::output::Format;
 use crate::output::views::{TagsOptions, render_tags};
-use crate::policy::TagFile;
+use crate::policy::{TagFile, TagLines};
 
 /// Show every tag with its verdict: excluded, no match, outside the range, candidate, selected
 ///
@@ -84,13 +84,7 @@ pub fn run(args: &TagsArgs, context: &Context) -> Result<Outcome, CommandError> 
         terminal: context.ui().out_is_terminal(),
     };
     if let Some(path) = &args.list.tags_from {
-        let file = tag_file(path, &args.objects, context)?;
-        let subjects = subjects(args, context, &target)?;
-        let reports: Vec<TagReport<'_>> = subjects
-            .iter()
-            .map(|subject| subject.judge(file.tags()))
-            .collect();
-        return show(&reports, &options, context);
+        return show_file(path, args, &target, &options, context);
     }
     let services = context.services(
         context.objects(&args.objects)?,
@@ -109,6 +103,44 @@ pub fn run(args: &TagsArgs, context: &Context) -> Result<Outcome, CommandError> 
         .map(|(subject, list)| subject.judge_listed(list))
         .collect();
     show(&reports, &options, context)
+}
+
+/// The tags of a list that is at hand.
+fn show_file(
+    path: &Path,
+    args: &TagsArgs,
+    target: &TagsTarget,
+    options: &TagsOptions,
+    context: &Context,
+) -> Result<Outcome, CommandError> {
+    check_inputs(path, &args.objects)?;
+    let subjects = subjects(args, context, target)?;
+    if options.selected_only {
+        // A long list need not be held whole for the selected tag alone.
+        let mut lines = TagLines::default();
+        let decisive = ops::decisive_tags(&subjects, |visit| {
+            context.read_pieces(path, &mut |piece| lines.each_tag(piece, &mut *visit))
+        });
+        if let Some(lists) = decisive {
+            let lists = lists.iter().map(|tags| tags.iter().map(String::as_str));
+            return show(
+                &judged(&subjects, lists.map(Iterator::collect)),
+                options,
+                context,
+            );
+        }
+    }
+    let file = tag_file(path, &args.objects, context)?;
+    let lists = std::iter::repeat_with(|| file.tags());
+    show(&judged(&subjects, lists), options, context)
+}
+
+fn judged<'t>(
+    subjects: &[TagsSubject],
+    lists: impl Iterator<Item = Vec<&'t str>>,
+) -> Vec<TagReport<'t>> {
+    let pairs = subjects.iter().zip(lists);
+    pairs.map(|(subject, tags)| subject.judge(tags)).collect()
 }
 
 /// Whose tags the words name.
@@ -155,15 +187,21 @@ pub(super) fn tag_file(
     objects: &ObjectFlags,
     context: &Context,
 ) -> Result<TagFile, CommandError> {
+    check_inputs(path, objects)?;
+    TagFile::parse(context.read_text(path)?).map_err(|error| {
+        CommandError::failed(format!("reading tags from {}", path.display())).caused_by(&error)
+    })
+}
+
+/// Standard input can be read once.
+fn check_inputs(path: &Path, objects: &ObjectFlags) -> Result<(), CommandError> {
     let input = Path::new("-");
     if path == input && objects.filename.iter().any(|file| file == input) {
         return Err(CommandError::usage(
             "-f - and --tags-from - both read standard input; give one of them a file",
         ));
     }
-    TagFile::parse(context.read_text(path)?).map_err(|error| {
-        CommandError::failed(format!("reading tags from {}", path.display())).caused_by(&error)
-    })
+    Ok(())
 }
 
 /// What a list is called in sentences.

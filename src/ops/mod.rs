@@ -52,7 +52,7 @@ pub use record::StatusMode;
 pub use request::{Answer, RequestOptions, Requested, request};
 pub use run::{Apply, OpsError, RunOptions, Services, run};
 pub use tag_file_registry::TagFileRegistry;
-pub use tags::{ListedTags, TagsSubject, TagsTarget, find_subjects, list_tags};
+pub use tags::{ListedTags, TagsSubject, TagsTarget, decisive_tags, find_subjects, list_tags};
 
 /// What is wrong with a refspec, for `create`; see `source`. `branches` are those that an automation
 /// has: the one it pushes, and the one it checks out.

@@ -2,6 +2,8 @@
 //!
 //! Refuses: to choose anything itself; it brings lists and policies together.
 
+use std::ops::ControlFlow;
+
 use super::alike::{self, Missing};
 use super::gather::{self, GatherError, Gathered, Scope, Targets};
 use super::policies;
@@ -11,7 +13,7 @@ use crate::api::{ImagePolicy, ImagePolicySpec, ImageRepository, Kind};
 use crate::image::ImageName;
 use crate::key::NamespacedName;
 use crate::model::{Failure, Note, RepositoryState, Scan, TagReport};
-use crate::policy::{Exclusion, Policy};
+use crate::policy::{Exclusion, Policy, Sieve, WholeListNeeded};
 use crate::ports::Objects;
 
 /// Interval of an image without an object: the limit for its scan.
@@ -233,24 +235,30 @@ impl TagsSubject {
         repository.map_or_else(String::new, |repository| repository.spec.image.clone())
     }
 
-    fn exclude<'t>(&self, tags: Vec<&'t str>, report: &mut TagReport<'t>) -> Result<(), Failure> {
+    /// The exclusion list in effect; none without an object, since it belongs to one.
+    fn exclusion(&self) -> Result<Option<Exclusion>, Failure> {
         let has_object = self.policy.is_some()
             || self
                 .repository
                 .as_ref()
                 .is_some_and(|repository| !repository.metadata.name.is_empty());
-        report.kept = tags;
         if !has_object {
-            // Exclusion lists belong to objects.
-            return Ok(());
+            return Ok(None);
         }
         let list = self
             .repository
             .as_ref()
             .map_or(&[][..], |repository| &repository.spec.exclusion_list);
-        let exclusion = Exclusion::new(list).map_err(|error| {
-            Failure::new("ReadOperationFailed", format!("scan failed: {error}"))
-        })?;
+        Exclusion::new(list)
+            .map(Some)
+            .map_err(|error| Failure::new("ReadOperationFailed", format!("scan failed: {error}")))
+    }
+
+    fn exclude<'t>(&self, tags: Vec<&'t str>, report: &mut TagReport<'t>) -> Result<(), Failure> {
+        report.kept = tags;
+        let Some(exclusion) = self.exclusion()? else {
+            return Ok(());
+        };
         let TagReport { kept, excluded, .. } = report;
         kept.retain(|tag| match exclusion.position(tag) {
             None => true,
@@ -262,6 +270,63 @@ impl TagsSubject {
         report.exclusion = Some(exclusion);
         Ok(())
     }
+}
+
+/// Of a list that comes tag by tag, those that a subject's choice depends on.
+struct Decisive<'p> {
+    exclusion: &'p Exclusion,
+    sieve: Sieve<'p>,
+    /// That a tag was excluded is told when no other is left.
+    excluded: Option<String>,
+}
+
+impl Decisive<'_> {
+    fn pass(&mut self, tag: &str) -> ControlFlow<()> {
+        if self.exclusion.position(tag).is_some() {
+            self.excluded.get_or_insert_with(|| tag.to_owned());
+            return ControlFlow::Continue(());
+        }
+        match self.sieve.pass(tag) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(WholeListNeeded) => ControlFlow::Break(()),
+        }
+    }
+}
+
+/// For each subject those few tags of a list that its choice depends on: judging them gives the tag,
+/// the failure and the doubts that the whole list gives. `list` hands every tag to what it is given,
+/// until that or itself breaks off. `None` when it did, and when a subject does not choose: the whole
+/// list has to be judged then.
+pub fn decisive_tags(
+    subjects: &[TagsSubject],
+    list: impl FnOnce(&mut dyn FnMut(&str) -> ControlFlow<()>) -> ControlFlow<()>,
+) -> Option<Vec<Vec<String>>> {
+    let rules = subjects.iter().map(|subject| {
+        let exclusion = subject.exclusion().ok()??;
+        let policy = Policy::new(&subject.policy.as_ref()?.spec).ok()?;
+        Some((exclusion, policy))
+    });
+    let rules = rules.collect::<Option<Vec<_>>>()?;
+    let decisive = rules.iter().map(|(exclusion, policy)| Decisive {
+        exclusion,
+        sieve: Sieve::new(policy),
+        excluded: None,
+    });
+    let mut decisive: Vec<Decisive<'_>> = decisive.collect();
+    let end = list(&mut |tag| {
+        decisive
+            .iter_mut()
+            .try_for_each(|decisive| decisive.pass(tag))
+    });
+    if end.is_break() {
+        return None;
+    }
+    let tags = decisive.into_iter().map(|decisive| {
+        let mut tags = decisive.sieve.into_tags();
+        tags.extend(decisive.excluded);
+        tags
+    });
+    Some(tags.collect())
 }
 
 fn choose(policy: &ImagePolicy, report: &mut TagReport<'_>) {

@@ -1,4 +1,4 @@
-//! The three orders: which of the items is the best, and which are as good.
+//! Which of the items is the best, and which are as good.
 //!
 //! Tags may come in any order. What the controller leaves to chance (the order of a Go map) is
 //! settled as if items stood in descending byte order of the tag that owns them; since that order
@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 
+use super::contest::{Contest, Place};
+use super::rules::Order;
 use super::selection::{Fate, Input};
 use super::warning::{SelectionError, Warning};
 use crate::number::parse_float;
-use crate::semver::{Constraint, Version};
 
 /// From here on doubles no longer hold every integer: the next one is this one, too.
 const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
@@ -34,110 +35,31 @@ enum Among {
     Last,
 }
 
-/// The highest version in the range; the first of equals.
-pub(super) fn by_version<T: AsRef<str>>(
+/// The best of the candidates in an order; `fates` learn which of them are not in the contest.
+pub(super) fn choose<T: AsRef<str>>(
     input: &Input<'_, T>,
     fates: &mut [Fate],
-    constraint: &Constraint,
+    order: &Order,
 ) -> Result<Choice, SelectionError> {
-    let mut best: Option<Version<'_>> = None;
+    let mut contest = Contest::new(order);
     let mut equals = Vec::new();
-    let (mut with_v, mut without_v) = (false, false);
-    for at in input.candidates() {
-        let text = input.item(at);
-        let Ok(version) = Version::parse_tag(text) else {
-            fates[at] = Fate::NoVersion;
-            continue;
-        };
-        if !constraint.check(&version) {
-            fates[at] = Fate::Outside;
-            continue;
-        }
-        if text.starts_with('v') {
-            with_v = true;
-        } else {
-            without_v = true;
-        }
-        let order = best.as_ref().map(|best| version.precedence(best));
-        if order.is_none_or(std::cmp::Ordering::is_gt) {
-            equals.clear();
-            best = Some(version);
-        } else if order.is_some_and(std::cmp::Ordering::is_lt) {
-            continue;
-        }
-        equals.push(at);
-    }
-    if best.is_none() {
-        return Err(SelectionError::NoneInRange);
-    }
-    let mut choice = settle(input, equals, Among::First);
-    if with_v && without_v {
-        choice
-            .warnings
-            .push(Warning::MixedPrefixes { by_bytes: false });
-    }
-    Ok(choice)
-}
-
-/// The last or first item by bytes.
-pub(super) fn by_bytes<T: AsRef<str>>(input: &Input<'_, T>, ascending: bool) -> Choice {
-    let mut equals: Vec<usize> = Vec::new();
-    let (mut with_v, mut without_v) = (false, false);
-    for at in input.candidates() {
-        match input.item(at).as_bytes() {
-            [b'v', second, ..] => with_v |= second.is_ascii_digit(),
-            [first, ..] => without_v |= first.is_ascii_digit(),
-            [] => {}
-        }
-        let order = match equals.first() {
-            None => std::cmp::Ordering::Greater,
-            Some(best) if ascending => input.item(at).cmp(input.item(*best)),
-            Some(best) => input.item(*best).cmp(input.item(at)),
-        };
-        if order.is_gt() {
-            equals.clear();
-        }
-        if order.is_ge() {
-            equals.push(at);
-        }
-    }
-    let mut choice = settle(input, equals, Among::First);
-    if with_v && without_v {
-        choice
-            .warnings
-            .push(Warning::MixedPrefixes { by_bytes: true });
-    }
-    choice
-}
-
-/// The greatest or least number; the last of equals.
-pub(super) fn by_number<T: AsRef<str>>(
-    input: &Input<'_, T>,
-    fates: &mut [Fate],
-    ascending: bool,
-) -> Result<Choice, SelectionError> {
-    let mut equals: Vec<usize> = Vec::new();
-    let mut best = 0.0;
     let mut bad = Vec::new();
-    let mut chance = false;
+    let mut unordered = false;
     for at in input.candidates() {
-        let Ok(number) = parse_float(input.item(at)) else {
-            fates[at] = Fate::NoNumber;
-            bad.push(at);
-            continue;
-        };
-        chance |= number.is_nan();
-        let (better, worse) = if ascending {
-            (number > best, number < best)
-        } else {
-            (number < best, number > best)
-        };
-        if better {
-            equals.clear();
-        }
-        if equals.is_empty() || !worse {
-            best = number;
-            equals.push(at);
+        match contest.place(input.item(at)) {
+            Place::Better => {
+                equals.clear();
+                equals.push(at);
+            }
+            Place::Equal => equals.push(at),
+            Place::Worse => {}
+            Place::Unordered => unordered = true,
+            Place::Unfit(fate) => {
+                fates[at] = fate;
+                if fate == Fate::NoNumber {
+                    bad.push(at);
+                }
+            }
         }
     }
     if let Some(at) = settle(input, bad, Among::First).owners.first() {
@@ -146,16 +68,32 @@ pub(super) fn by_number<T: AsRef<str>>(
             tag: input.tag(*at).to_owned(),
         });
     }
-    let mut choice = if chance {
-        without_order(input, ascending)
-    } else {
-        settle(input, equals, Among::Last)
+    let mut choice = match order {
+        Order::Numerical { ascending } if unordered => without_order(input, *ascending),
+        _ if equals.is_empty() => return Err(SelectionError::NoneInRange),
+        Order::Numerical { .. } => settle(input, equals, Among::Last),
+        Order::Semver(_) | Order::Alphabetical { .. } => settle(input, equals, Among::First),
     };
     let item = input.item(choice.winner);
-    if parse_float(item).is_ok_and(|number| number.is_finite() && number.abs() >= EXACT_INTEGERS) {
-        choice.warnings.push(Warning::HugeNumbers(item.to_owned()));
-    }
+    choice.warnings.extend(doubt(order, &contest, item));
     Ok(choice)
+}
+
+/// What the order makes one doubt.
+fn doubt(order: &Order, contest: &Contest<'_>, item: &str) -> Option<Warning> {
+    match order {
+        Order::Numerical { .. } => parse_float(item)
+            .is_ok_and(|number| number.is_finite() && number.abs() >= EXACT_INTEGERS)
+            .then(|| Warning::HugeNumbers(item.to_owned())),
+        Order::Semver(_) | Order::Alphabetical { .. } => {
+            contest
+                .prefixes()
+                .are_mixed()
+                .then_some(Warning::MixedPrefixes {
+                    by_bytes: matches!(order, Order::Alphabetical { .. }),
+                })
+        }
+    }
 }
 
 /// A not-a-number replaces and is replaced, since it is neither smaller nor larger; the items have to

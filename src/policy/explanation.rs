@@ -1,12 +1,11 @@
 //! What became of every tag, from what the one evaluation remembered.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use super::ranking::{Ranking, shared_items};
 use super::rules::{Order, Policy};
 use super::selection::{Fate, Selection, sort_as_stored};
 use super::verdict::Verdict;
-use crate::number::parse_float;
 use crate::semver::Version;
 
 /// A selection with the policy and the tags that it was made from.
@@ -36,15 +35,26 @@ pub struct Row<'a> {
 
 impl<'a, T: AsRef<str>> Explanation<'a, T> {
     pub(super) fn new(selection: &'a Selection, policy: &'a Policy, tags: &'a [T]) -> Self {
-        let owners = if policy.filter.is_some() {
-            shared_items(selection, tags)
+        let (candidates, mut others): (Vec<usize>, Vec<usize>) =
+            (0..tags.len()).partition(|at| selection.fate(*at) == Fate::Candidate);
+        let mut owners = HashMap::new();
+        let ranking = Ranking::new(selection, &policy.order, tags);
+        let ranked = if policy.filter.is_some() {
+            // Equal items have one fate.
+            let unfit =
+                |at: &usize| !matches!(selection.fate(*at), Fate::NotJudged | Fate::NoMatch);
+            let unfit = others.iter().copied().filter(unfit);
+            shared_items(selection, tags, unfit, &mut owners);
+            let ranked = ranking.sort(&candidates, Some(&mut owners));
+            if ranked.len() < candidates.len() {
+                let owned = |at: &usize| owners.contains_key(at);
+                others.extend(candidates.into_iter().filter(owned));
+            }
+            ranked
         } else {
-            HashMap::new()
+            ranking.sort(&candidates, None)
         };
-        let (mut ranked, mut others): (Vec<usize>, Vec<usize>) = (0..tags.len())
-            .partition(|at| selection.fate(*at) == Fate::Candidate && !owners.contains_key(at));
         sort_as_stored(tags, &mut others, selection.is_in_stored_order());
-        rank(selection, policy, tags, &mut ranked);
         Self {
             selection,
             policy,
@@ -120,99 +130,4 @@ impl<'a, T: AsRef<str>> Explanation<'a, T> {
             Fate::NoVersion => Verdict::NoVersion(item),
         }
     }
-}
-
-/// For each tag that passed the filter and does not own its item, the tag that does: the last one in
-/// stored order. Whether the order can read the item does not matter.
-fn shared_items<T: AsRef<str>>(selection: &Selection, tags: &[T]) -> HashMap<usize, usize> {
-    let goes_behind = |left: usize, right: usize| {
-        if selection.is_in_stored_order() {
-            left > right
-        } else {
-            (tags[right].as_ref(), left) > (tags[left].as_ref(), right)
-        }
-    };
-    let passed = |at: &usize| !matches!(selection.fate(*at), Fate::NotJudged | Fate::NoMatch);
-    let mut owner: HashMap<&str, usize> = HashMap::new();
-    let mut shared = false;
-    for at in (0..tags.len()).filter(passed) {
-        owner
-            .entry(selection.item(tags, at))
-            .and_modify(|known| {
-                shared = true;
-                if goes_behind(at, *known) {
-                    *known = at;
-                }
-            })
-            .or_insert(at);
-    }
-    if !shared {
-        return HashMap::new();
-    }
-    (0..tags.len())
-        .filter(passed)
-        .map(|at| (at, owner[selection.item(tags, at)]))
-        .filter(|(at, owner)| at != owner)
-        .collect()
-}
-
-/// Sorts candidates, the best first. Equals are in the order in which they would win.
-fn rank<T: AsRef<str>>(
-    selection: &Selection,
-    policy: &Policy,
-    tags: &[T],
-    candidates: &mut Vec<usize>,
-) {
-    let earlier = |left: usize, right: usize| {
-        if selection.is_in_stored_order() {
-            left.cmp(&right)
-        } else {
-            let order = tags[right].as_ref().cmp(tags[left].as_ref());
-            order.then(left.cmp(&right))
-        }
-    };
-    let items = candidates.iter().map(|at| (*at, selection.item(tags, *at)));
-    match &policy.order {
-        Order::Semver(_) => {
-            let mut versions: Vec<_> = items
-                .filter_map(|(at, item)| Some((at, Version::parse_tag(item).ok()?)))
-                .collect();
-            versions.sort_unstable_by(|left, right| {
-                let order = right.1.precedence(&left.1);
-                order.then_with(|| earlier(left.0, right.0))
-            });
-            *candidates = versions.into_iter().map(|(at, _)| at).collect();
-        }
-        Order::Numerical { ascending } => {
-            let mut numbers: Vec<_> = items
-                .map(|(at, item)| (at, parse_float(item).unwrap_or(f64::NAN)))
-                .collect();
-            numbers.sort_unstable_by(|left, right| {
-                let order = total(right.1, left.1);
-                let order = if *ascending { order } else { order.reverse() };
-                order.then_with(|| earlier(right.0, left.0))
-            });
-            *candidates = numbers.into_iter().map(|(at, _)| at).collect();
-        }
-        Order::Alphabetical { ascending } => candidates.sort_unstable_by(|left, right| {
-            let (left_item, right_item) =
-                (selection.item(tags, *left), selection.item(tags, *right));
-            let order = right_item.cmp(left_item);
-            let order = if *ascending { order } else { order.reverse() };
-            order.then_with(|| earlier(*left, *right))
-        }),
-    }
-    // Where chance decides there (a not-a-number), the winner need not be the best.
-    let place = selection
-        .winner()
-        .and_then(|winner| candidates.iter().position(|at| *at == winner));
-    if let Some(place) = place {
-        candidates[..=place].rotate_right(1);
-    }
-}
-
-/// Numbers in order, zeros of both signs being equal and not-a-numbers last.
-fn total(left: f64, right: f64) -> Ordering {
-    left.partial_cmp(&right)
-        .unwrap_or_else(|| right.is_nan().cmp(&left.is_nan()))
 }

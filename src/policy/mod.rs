@@ -8,13 +8,16 @@
 //! that for items in descending order of the tag that owns them, with a warning (rule D2).
 
 mod choose;
+mod contest;
 mod digest;
 mod exclusion;
 mod explanation;
 #[cfg(test)]
 mod properties;
+mod ranking;
 mod rules;
 mod selection;
+mod sieve;
 mod stored;
 mod tag_file;
 mod verdict;
@@ -25,7 +28,8 @@ pub use exclusion::{Exclusion, ExclusionError};
 pub use explanation::{Explanation, Row};
 pub use rules::{Policy, PolicyError};
 pub use selection::Selection;
+pub use sieve::{Sieve, WholeListNeeded};
 pub use stored::{revision, stored_tags};
-pub use tag_file::{TagFile, TagFileError};
+pub use tag_file::{TagFile, TagFileError, TagLines};
 pub use verdict::Verdict;
 pub use warning::{SelectionError, Warning};

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Policy, Selection, Verdict, Warning, stored_tags};
+use super::{Policy, Selection, Sieve, Verdict, Warning, stored_tags};
 use crate::api::{FilterTags, ImagePolicySpec, OrderChoice, SemverChoice};
 use crate::policy::Exclusion;
 
@@ -97,6 +97,23 @@ proptest! {
                 .collect()
         };
         prop_assert_eq!(rows(&unsorted, &mixed), rows(&selection, &stored));
+    }
+
+    #[test]
+    fn what_a_sieve_leaves_decides_as_the_whole_list_does(spec in spec(), tags in tags()) {
+        let policy = Policy::new(&spec).unwrap();
+        let mut sieve = Sieve::new(&policy);
+        if tags.iter().try_for_each(|tag| sieve.pass(tag)).is_err() {
+            prop_assert!(tags.iter().any(|tag| tag.contains("nan")));
+            return Ok(());
+        }
+        let left = sieve.into_tags();
+        prop_assert!(left.len() <= tags.len());
+        let (few, all) = (policy.select_unsorted(&left), policy.select_unsorted(&tags));
+        prop_assert_eq!(few.tag(), all.tag());
+        prop_assert_eq!(few.tied(), all.tied());
+        prop_assert_eq!(few.error(), all.error());
+        prop_assert_eq!(few.warnings(), all.warnings());
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! One evaluation of a policy: the winner, and what became of every tag.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::choose::{self, Choice};
 use super::explanation::Explanation;
-use super::rules::{Filter, Order, Policy};
+use super::ranking::prefix;
+use super::rules::{Filter, Policy};
 use super::warning::{SelectionError, Warning};
 
 /// What is remembered of a tag: as little as possible, since there may be 100,000.
@@ -80,16 +82,27 @@ impl<T: AsRef<str>> Input<'_, T> {
     }
 }
 
-/// Sorts places in a list as the controller stores tags: in descending byte order.
+/// Sorts places in a list as the controller stores tags: in descending byte order. `stored_order` says
+/// that the list already is.
 pub(super) fn sort_as_stored<T: AsRef<str>>(tags: &[T], places: &mut [usize], stored_order: bool) {
     if stored_order {
         places.sort_unstable();
-    } else {
-        places.sort_unstable_by(|left, right| {
-            let order = tags[*right].as_ref().cmp(tags[*left].as_ref());
-            order.then(left.cmp(right))
-        });
+        return;
     }
+    let keyed = places.iter().map(|at| (!prefix(tags[*at].as_ref()), *at));
+    let mut keyed: Vec<(u128, usize)> = keyed.collect();
+    keyed.sort_unstable_by(|left, right| {
+        let order = left.0.cmp(&right.0);
+        order.then_with(|| stored(tags, left.1, right.1))
+    });
+    for (place, (_, at)) in places.iter_mut().zip(keyed) {
+        *place = at;
+    }
+}
+
+fn stored<T: AsRef<str>>(tags: &[T], left: usize, right: usize) -> Ordering {
+    let order = tags[right].as_ref().cmp(tags[left].as_ref());
+    order.then(left.cmp(&right))
 }
 
 impl Items {
@@ -169,13 +182,7 @@ impl Selection {
             filtered: filter.is_some(),
             stored_order: self.stored_order,
         };
-        match &policy.order {
-            Order::Semver(constraint) => choose::by_version(&input, &mut self.fates, constraint),
-            Order::Alphabetical { ascending } => Ok(choose::by_bytes(&input, *ascending)),
-            Order::Numerical { ascending } => {
-                choose::by_number(&input, &mut self.fates, *ascending)
-            }
-        }
+        choose::choose(&input, &mut self.fates, &policy.order)
     }
 
     /// Filters and extracts.
@@ -275,6 +282,20 @@ impl Selection {
 
     pub(super) fn item<'a, T: AsRef<str>>(&'a self, tags: &'a [T], at: usize) -> &'a str {
         self.items.get(tags, at)
+    }
+
+    /// Which of two places comes first as the controller stores tags.
+    pub(super) fn stored_order<T: AsRef<str>>(
+        &self,
+        tags: &[T],
+        left: usize,
+        right: usize,
+    ) -> Ordering {
+        if self.stored_order {
+            left.cmp(&right)
+        } else {
+            stored(tags, left, right)
+        }
     }
 
     pub(super) fn is_in_stored_order(&self) -> bool {

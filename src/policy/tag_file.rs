@@ -1,5 +1,7 @@
 //! Lists of tags that come from a file in place of a registry.
 
+use std::ops::ControlFlow;
+
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -27,7 +29,7 @@ struct Answer {
 impl TagFile {
     /// Reads a list; it is JSON when it begins with a brace or a bracket, which no tag does.
     pub fn parse(text: String) -> Result<Self, TagFileError> {
-        let start = text.trim_start_matches('\u{feff}').trim_start();
+        let start = without_mark(&text).trim_start();
         match start.as_bytes().first() {
             Some(b'{') => {
                 let answer: Answer = serde_json::from_str(start).map_err(TagFileError)?;
@@ -48,12 +50,54 @@ impl TagFile {
                 // One pass to count is cheaper than the memory of a vector that grows.
                 let count = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
                 let mut tags = Vec::with_capacity(count);
-                let lines = text.trim_start_matches('\u{feff}').split('\n');
-                tags.extend(lines.map(trimmed).filter(|line| !line.is_empty()));
+                tags.extend(lines(without_mark(text)));
                 tags
             }
         }
     }
+}
+
+/// A list of one tag a line that comes in pieces, so that nobody has to hold it whole.
+#[derive(Debug, Default)]
+pub struct TagLines {
+    /// Whether a piece was seen, and whether it held a tag.
+    seen: bool,
+    begun: bool,
+}
+
+impl TagLines {
+    /// Hands over the tags of the next piece, which holds whole lines. Breaks off where `visit` does,
+    /// and when the list turns out to be JSON, which [`TagFile::parse`] reads.
+    pub fn each_tag(
+        &mut self,
+        piece: &str,
+        visit: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let piece = if std::mem::replace(&mut self.seen, true) {
+            piece
+        } else {
+            without_mark(piece)
+        };
+        if !self.begun {
+            match piece.trim_start().as_bytes().first() {
+                Some(b'{' | b'[') => return ControlFlow::Break(()),
+                first => self.begun = first.is_some(),
+            }
+        }
+        lines(piece).try_for_each(visit)
+    }
+}
+
+/// A text without the byte order mark that some editors put before it.
+fn without_mark(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}')
+}
+
+/// The lines that hold something, without blanks around it.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n')
+        .map(trimmed)
+        .filter(|line| !line.is_empty())
 }
 
 /// A line without blanks around it; nearly all lines have none, which two bytes tell.
@@ -96,7 +140,37 @@ mod tests {
         assert!(text.contains("line 1"), "{text}");
     }
 
+    #[test]
+    fn json_in_pieces_is_left_to_the_parser() {
+        for pieces in [&["{\"tags\": []}"][..], &["\u{feff}\n", " \n", "[\n"]] {
+            let mut lines = TagLines::default();
+            let end = pieces
+                .iter()
+                .try_for_each(|piece| lines.each_tag(piece, &mut |_| ControlFlow::Continue(())));
+            assert!(end.is_break(), "{pieces:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn pieces_hold_the_tags_of_the_whole(
+            lines in proptest::collection::vec("[\u{feff} \t\ra-c]{0,4}\n", 0..12),
+            split in 0_usize..12,
+        ) {
+            let (start, end) = lines.split_at(split.min(lines.len()));
+            let mut tags = Vec::new();
+            let mut pieces = TagLines::default();
+            for piece in [start.concat(), end.concat()].iter().filter(|piece| !piece.is_empty()) {
+                let end = pieces.each_tag(piece, &mut |tag| {
+                    tags.push(tag.to_owned());
+                    ControlFlow::Continue(())
+                });
+                prop_assert!(end.is_continue());
+            }
+            let whole = TagFile::parse(lines.concat()).unwrap();
+            prop_assert_eq!(whole.tags(), tags);
+        }
+
         #[test]
         fn every_line_is_a_tag(tags in proptest::collection::vec("[a-z0-9._-]{1,20}", 0..20)) {
             let file = TagFile::parse(tags.join("\n")).unwrap();

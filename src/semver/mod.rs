@@ -3,8 +3,9 @@
 //! For: semver policies, tag ranges of Git references, and the template functions `semver` and
 //! `semverCompare`.
 //! Source of grammar, rules and texts: Masterminds/semver v3.5.0 `version.go` and `constraints.go`,
-//! and fluxcd/pkg `version` for tags. The `semver` crate orders prereleases of more than 64 bits
-//! otherwise, wants three parts and knows neither `||` nor `!=`, so none of it is used here.
+//! and fluxcd/pkg `version` for tags. The `semver` crate wants three parts, knows neither `||` nor
+//! `!=`, and reads numbers of more than 64 bits otherwise; its order of prereleases is used where both
+//! agree.
 //! Refuses: to know what a tag or a policy is, beyond the rule that a tag has two dots.
 
 mod constraint;
