@@ -65,6 +65,22 @@ impl Verdict<'_> {
         }
     }
 
+    /// What the reason says besides the code, where many tags have the same one; `None` where it speaks
+    /// of this tag.
+    pub fn shared_subject(&self) -> Option<&str> {
+        match self {
+            Self::Excluded(subject) | Self::NoMatch(subject) | Self::Selected(subject) => {
+                Some(subject)
+            }
+            Self::Candidate { winner, .. } => Some(winner.unwrap_or_default()),
+            Self::Listed | Self::NotJudged => Some(""),
+            Self::Collision(_)
+            | Self::NoVersion(_)
+            | Self::NoNumber(_)
+            | Self::OutsideRange(..) => None,
+        }
+    }
+
     /// Place in the order, from 1; only for tags in the choice.
     pub const fn rank(&self) -> Option<usize> {
         match self {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::model::TagReport;
 use crate::output::{Format, Table, sanitize_line};
-use crate::policy::Row;
+use crate::policy::{Row, Verdict};
 use crate::yaml;
 
 /// Bytes of a piece.
@@ -154,7 +154,7 @@ fn value(reports: &[TagReport<'_>], options: &TagsOptions) -> Value {
 fn documents(reports: &[TagReport<'_>], options: &TagsOptions, sink: &mut dyn FnMut(&[u8])) {
     let mut writer = JsonWriter {
         piece: Vec::with_capacity(PIECE + PIECE / 4),
-        reason: String::new(),
+        reason: Reason::default(),
         sink,
     };
     let single = reports.len() == 1;
@@ -181,8 +181,48 @@ fn documents(reports: &[TagReport<'_>], options: &TagsOptions, sink: &mut dyn Fn
 
 struct JsonWriter<'s> {
     piece: Vec<u8>,
-    reason: String,
+    reason: Reason,
     sink: &'s mut dyn FnMut(&[u8]),
+}
+
+/// The reason of the last row, which the next one often shares.
+#[derive(Default)]
+struct Reason {
+    code: &'static str,
+    subject: Option<String>,
+    text: String,
+    json: Vec<u8>,
+}
+
+impl Reason {
+    /// The reason as a JSON string.
+    fn json(&mut self, verdict: &Verdict<'_>) -> &[u8] {
+        let subject = verdict.shared_subject();
+        let shared = subject.is_some() && subject == self.subject.as_deref();
+        if !(shared && self.code == verdict.code()) {
+            self.code = verdict.code();
+            self.subject = subject.map(str::to_owned);
+            self.text.clear();
+            let _ = write!(self.text, "{verdict}");
+            self.json.clear();
+            write_string(&self.text, &mut self.json);
+        }
+        &self.json
+    }
+}
+
+/// Appends a text as a JSON string. Nearly all can stand there as they are, which is found out without
+/// a branch for each byte.
+fn write_string(text: &str, json: &mut Vec<u8>) {
+    let escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    if text.bytes().fold(false, |any, byte| any | escaped(byte)) {
+        // Writing to memory cannot fail.
+        let _ = serde_json::to_writer(json, text);
+    } else {
+        json.push(b'"');
+        json.extend_from_slice(text.as_bytes());
+        json.push(b'"');
+    }
 }
 
 impl JsonWriter<'_> {
@@ -191,8 +231,7 @@ impl JsonWriter<'_> {
     }
 
     fn string(&mut self, text: &str) {
-        // Writing to memory cannot fail.
-        let _ = serde_json::to_writer(&mut self.piece, text);
+        write_string(text, &mut self.piece);
     }
 
     fn optional(&mut self, text: Option<&str>) {
@@ -244,27 +283,17 @@ impl JsonWriter<'_> {
 
     /// One line for each tag: readable, and small enough for long lists.
     fn row(&mut self, row: &Row<'_>, indent: &str) {
-        let mut reason = std::mem::take(&mut self.reason);
-        reason.clear();
-        let _ = write!(reason, "{}", row.verdict);
         self.text(indent);
         self.text("    {\"tag\": ");
         self.string(row.tag);
         self.text(", \"verdict\": \"");
         self.text(row.verdict.code());
         self.text("\", \"reason\": ");
-        self.string(&reason);
+        self.piece.extend_from_slice(self.reason.json(&row.verdict));
         self.text(", \"rank\": ");
-        reason.clear();
-        match row.verdict.rank() {
-            Some(rank) => {
-                let _ = write!(reason, "{rank}");
-                self.text(&reason);
-            }
-            None => self.text("null"),
-        }
+        // Writing to memory cannot fail.
+        let _ = serde_json::to_writer(&mut self.piece, &row.verdict.rank());
         self.text("}");
-        self.reason = reason;
     }
 }
 
