@@ -2,11 +2,10 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
 use thiserror::Error;
 
+use super::grammar::{self, Parts};
 use super::quote;
 use super::version::{Version, compare_prereleases};
 
@@ -14,38 +13,6 @@ use super::version::{Version, compare_prereleases};
 const LIMIT: usize = 512;
 /// The most groups between `||`.
 const GROUPS: usize = 32;
-
-/// Blanks as Go's `\s` has them.
-const BLANK: &str = r"[\t\n\f\r ]";
-/// Operators, the longer ones first.
-const OPERATOR: &str = r"(?:>=|=>|<=|=<|!=|~>|=|>|<|~|\^|)";
-/// A version whose parts may be `x`, `X` or `*`; a `|` is swallowed here and refused later.
-const VERSION: &str = r"v?([0-9|xX*]+)(\.[0-9|xX*]+)?(\.[0-9|xX*]+)?(-(?:[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?(\+(?:[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?";
-
-/// Patterns of the grammar, built once.
-struct Grammar {
-    hyphen: Regex,
-    group: Regex,
-    atom: Regex,
-    one: Regex,
-}
-
-static GRAMMAR: LazyLock<Option<Grammar>> = LazyLock::new(|| {
-    let plain = VERSION
-        .replace("([0-9", "(?:[0-9")
-        .replace("(\\.", "(?:\\.")
-        .replace("(-", "(?:-")
-        .replace("(\\+", "(?:\\+");
-    Some(Grammar {
-        hyphen: Regex::new(&format!("{BLANK}*({plain}){BLANK}+-{BLANK}+({plain}){BLANK}*")).ok()?,
-        group: Regex::new(&format!(
-            "^(?:{BLANK}*{OPERATOR}{BLANK}*{plain}{BLANK}*)(?:(?:{BLANK}+|,{BLANK}*){OPERATOR}{BLANK}*{plain}{BLANK}*)*$"
-        ))
-        .ok()?,
-        atom: Regex::new(&format!("{OPERATOR}{BLANK}*{plain}")).ok()?,
-        one: Regex::new(&format!("^{BLANK}*({OPERATOR}){BLANK}*({VERSION}){BLANK}*$")).ok()?,
-    })
-});
 
 /// Why a text is no constraint; Masterminds' texts.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -121,15 +88,14 @@ impl Constraint {
         if text.len() > LIMIT {
             return Err(ConstraintError::TooLong);
         }
-        let grammar = GRAMMAR.as_ref().ok_or(ConstraintError::Parser)?;
-        let rewritten = rewrite_hyphens(grammar, text);
+        let rewritten = rewrite_hyphens(text);
         let groups: Vec<&str> = rewritten.split("||").collect();
         if groups.len() > GROUPS {
             return Err(ConstraintError::TooManyGroups);
         }
         let groups = groups
             .into_iter()
-            .map(|group| parse_group(grammar, group))
+            .map(parse_group)
             .collect::<Result<_, _>>()?;
         Ok(Self { groups })
     }
@@ -216,42 +182,27 @@ impl fmt::Display for Constraint {
 }
 
 /// `A - B` becomes `>= A, <= B `, as text, wherever it stands.
-fn rewrite_hyphens(grammar: &Grammar, text: &str) -> String {
+fn rewrite_hyphens(text: &str) -> String {
     let mut rewritten = text.to_owned();
-    for found in grammar.hyphen.captures_iter(text) {
-        let part = |group| found.get(group).map_or("", |part| part.as_str());
-        let replacement = format!(">= {}, <= {} ", part(1), part(2));
-        rewritten = rewritten.replacen(part(0), &replacement, 1);
+    for range in grammar::hyphen_ranges(text) {
+        let replacement = format!(">= {}, <= {} ", range.from, range.to);
+        // The first place where the same text stands, which need not be this one.
+        rewritten = rewritten.replacen(&text[range.place], &replacement, 1);
     }
     rewritten
 }
 
-fn parse_group(grammar: &Grammar, text: &str) -> Result<Group, ConstraintError> {
-    if !grammar.group.is_match(text) {
-        return Err(ConstraintError::Improper(text.to_owned()));
-    }
-    let atoms: Vec<Atom> = grammar
-        .atom
-        .find_iter(text)
-        .map(|found| parse_atom(grammar, found.as_str()))
-        .collect::<Result<_, _>>()?;
+fn parse_group(text: &str) -> Result<Group, ConstraintError> {
+    let atoms = grammar::atoms(text).ok_or_else(|| ConstraintError::Improper(text.to_owned()))?;
+    let atoms: Vec<Atom> = atoms.iter().map(parse_atom).collect::<Result<_, _>>()?;
     let prereleases = atoms.iter().any(|atom| !atom.prerelease.is_empty());
     Ok(Group { atoms, prereleases })
 }
 
-fn parse_atom(grammar: &Grammar, text: &str) -> Result<Atom, ConstraintError> {
-    let found = grammar
-        .one
-        .captures(text)
-        .ok_or_else(|| ConstraintError::Improper(text.to_owned()))?;
-    let part = |group| {
-        found
-            .get(group)
-            .map_or("", |part: regex::Match<'_>| part.as_str())
-    };
-    let (open, version) = base_version(&found);
+fn parse_atom(atom: &grammar::Atom<'_>) -> Result<Atom, ConstraintError> {
+    let (open, version) = base_version(&atom.version);
     let parsed = Version::parse(&version).map_err(|_| ConstraintError::Parser)?;
-    let operator = match part(1) {
+    let operator = match atom.operator {
         "!=" => Operator::NotEqual,
         ">" => Operator::Greater,
         "<" => Operator::Less,
@@ -263,8 +214,8 @@ fn parse_atom(grammar: &Grammar, text: &str) -> Result<Atom, ConstraintError> {
     };
     Ok(Atom {
         operator,
-        operator_text: part(1).to_owned(),
-        version_text: part(2).to_owned(),
+        operator_text: atom.operator.to_owned(),
+        version_text: atom.version.text.to_owned(),
         major: parsed.major,
         minor: parsed.minor,
         patch: parsed.patch,
@@ -275,10 +226,15 @@ fn parse_atom(grammar: &Grammar, text: &str) -> Result<Atom, ConstraintError> {
 
 /// The least version of an atom, as text, and what it leaves open. Parts behind a wildcard do not
 /// count; a prerelease does.
-fn base_version(found: &Captures<'_>) -> (Open, String) {
-    let part = |group| found.get(group).map_or("", |part| part.as_str());
+fn base_version(parts: &Parts<'_>) -> (Open, String) {
     let wild = |text: &str| matches!(text.trim_start_matches('.'), "" | "x" | "X" | "*");
-    let (major, minor, patch, prerelease) = (part(3), part(4), part(5), part(6));
+    let Parts {
+        text,
+        major,
+        minor,
+        patch,
+        prerelease,
+    } = parts;
     if wild(major) {
         (Open::Major, format!("0.0.0{prerelease}"))
     } else if wild(minor) {
@@ -286,7 +242,7 @@ fn base_version(found: &Captures<'_>) -> (Open, String) {
     } else if wild(patch) {
         (Open::Patch, format!("{major}{minor}.0{prerelease}"))
     } else {
-        (Open::Nothing, part(2).to_owned())
+        (Open::Nothing, (*text).to_owned())
     }
 }
 

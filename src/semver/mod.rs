@@ -9,6 +9,7 @@
 //! Refuses: to know what a tag or a policy is, beyond the rule that a tag has two dots.
 
 mod constraint;
+mod grammar;
 mod quote;
 mod version;
 
