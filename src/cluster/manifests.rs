@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::documents::{Document, split};
-use crate::api::Kind;
+use crate::api::{IMAGE_GROUP, Kind};
 use crate::key::NamespacedName;
 use crate::ports::{ObjectScope, Objects, ObjectsError};
 use crate::selector::Selector;
@@ -102,8 +102,12 @@ impl Manifests {
         {
             let element = kind_name.trim_end_matches("List").to_owned();
             for mut item in std::mem::take(items) {
+                if !item.is_object() {
+                    let message = format!("{kind_name} with an item that is no object");
+                    return Err(document_error(place, &message));
+                }
                 // Items of a typed list may leave out what the list says.
-                if !element.is_empty() && item.get("kind").is_none() && item.is_object() {
+                if !element.is_empty() && item.get("kind").is_none() {
                     item["kind"] = json!(element);
                     item["apiVersion"] = json!(api_version);
                 }
@@ -113,7 +117,14 @@ impl Manifests {
         }
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
         let Some(kind) = Kind::from_api(group, &kind_name) else {
-            return Ok(());
+            // Nobody writes one of these and means something else.
+            let meant = Kind::from_api(IMAGE_GROUP, &kind_name).is_some();
+            return if api_version.is_empty() && meant {
+                let message = format!("{kind_name} without apiVersion");
+                Err(document_error(place, &message))
+            } else {
+                Ok(())
+            };
         };
         if !kind.versions().contains(&version) {
             return Err(document_error(
@@ -365,6 +376,30 @@ mod tests {
             value["metadata"]["labels"],
             json!({"t": "x", NAMESPACE_NAME_LABEL: "a"})
         );
+    }
+
+    #[test]
+    fn what_is_left_out_by_mistake_is_told() {
+        for (text, problem) in [
+            (
+                "kind: ImagePolicy\nmetadata: {name: a}\n",
+                "ImagePolicy without apiVersion",
+            ),
+            (
+                "apiVersion: v1\nkind: List\nitems: [a]\n",
+                "List with an item that is no object",
+            ),
+            (
+                "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\n",
+                "ImagePolicy without metadata.name",
+            ),
+        ] {
+            let error = load(text).unwrap_err().to_string();
+            assert_eq!(error, format!("standard input:1: {problem}"));
+        }
+        for text in ["kind: Deployment\n", "a: b\n", "text\n", "[1]\n"] {
+            assert!(load(text).unwrap().objects.is_empty(), "{text}");
+        }
     }
 
     #[test]
