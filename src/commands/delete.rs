@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::runtime;
-use super::selected::{Failures, SelectedArgs, not_found, result_name};
+use super::selected::{Failures, SelectedArgs, result_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Outcome;
@@ -40,15 +40,8 @@ pub fn run(args: &DeleteArgs, context: &Context) -> Result<Outcome, CommandError
     let cluster = context.cluster()?;
     runtime::block_on_within(context, async {
         let mut failures = Failures::new(context);
-        let mut present = Vec::new();
         // Who is asked about one object should not learn afterwards that another one is missing.
-        for key in selected.keys(cluster.as_ref(), context).await? {
-            match cluster.get(kind, &key).await {
-                Ok(Some(_)) => present.push(key),
-                Ok(None) => failures.add(&not_found(cluster.as_ref(), kind, &key).await),
-                Err(error) => failures.add(&error.into()),
-            }
-        }
+        let present = selected.present(cluster.as_ref(), &mut failures).await?;
         let options = WriteOptions {
             field_manager: FIELD_MANAGER.to_owned(),
             dry_run: false,

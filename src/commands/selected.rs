@@ -1,6 +1,7 @@
 //! The objects that a verb of the cluster works on: named ones, or all of a kind.
 
 use clap::Args;
+use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
 use super::kinds;
@@ -10,6 +11,9 @@ use crate::error::CommandError;
 use crate::key::NamespacedName;
 use crate::ops::{self, FIELD_MANAGER};
 use crate::ports::{Cluster, ObjectScope, Objects, ObjectsError, PatchKind, WriteOptions};
+
+/// Requests for named objects at one time.
+const PARALLEL_READS: usize = 8;
 
 /// Names, or `--all`.
 #[derive(Clone, Debug, Default, Args)]
@@ -76,6 +80,33 @@ impl Selected {
             NamespacedName::new(&self.namespace, name)
         });
         Ok(keys.collect())
+    }
+
+    /// The keys of the objects that there are, and a failure for each named one that there is not.
+    pub(super) async fn present(
+        &self,
+        cluster: &dyn Cluster,
+        failures: &mut Failures<'_>,
+    ) -> Result<Vec<NamespacedName>, CommandError> {
+        let keys = self.keys(cluster, failures.context).await?;
+        if self.names.is_empty() {
+            // They were listed just now.
+            return Ok(keys);
+        }
+        let mut present = Vec::new();
+        let asked = stream::iter(keys).map(|key| async {
+            let object = cluster.get(self.kind, &key).await;
+            (key, object)
+        });
+        let mut answers = std::pin::pin!(asked.buffered(PARALLEL_READS));
+        while let Some((key, object)) = answers.next().await {
+            match object {
+                Ok(Some(_)) => present.push(key),
+                Ok(None) => failures.add(&not_found(cluster, self.kind, &key).await),
+                Err(error) => failures.add(&error.into()),
+            }
+        }
+        Ok(present)
     }
 
     /// Writes `spec.suspend` of each object, prints `NAME done` for those that took it, and returns
