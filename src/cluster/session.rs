@@ -18,6 +18,7 @@ use super::failure::{broken_off, no_connection, timed_out};
 use super::kubeconfig::{set_certificate, target};
 use super::logged;
 use super::settings::ConnectionSettings;
+use crate::network;
 use crate::ports::ObjectsError;
 
 /// How often a request is sent again when the server says that it is busy.
@@ -344,13 +345,9 @@ fn pause_before_repetition(method: &Method, status: u16, headers: &HeaderMap) ->
     if status != 429 && !(harmless && (status == 503 || status == 504)) {
         return None;
     }
-    let seconds = headers
-        .get(header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    let pause = network::retry_after(value, Timestamp::now())?;
+    Some(pause.min(LONGEST_PAUSE))
 }
 
 /// The texts of one `Warning` header: `299 - "text"`, several divided by commas.

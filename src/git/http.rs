@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
 };
@@ -20,6 +21,7 @@ use super::helper::{self, Login};
 use super::limits::{Limits, Stopped, Waiter};
 use super::process::decode;
 use super::token::{Market, Origin, Refused, Token};
+use crate::network;
 use crate::ports::{GitCredentials, GitError, GitSource};
 
 /// Servers take a client for git only when its name begins so.
@@ -398,10 +400,10 @@ fn same_host(origin: &Url, target: &Url) -> bool {
     (same_port && origin.scheme() == target.scheme()) || upgraded
 }
 
-/// The pause that a server asks for, in seconds; dates are not honoured.
+/// The pause that a server asks for.
 fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    network::retry_after(value, Timestamp::now())
 }
 
 fn build_client(source: &GitSource, site: &Site) -> Result<Client, GitError> {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rand::Rng as _;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio::time::Instant;
+
+use crate::network;
 
 /// Most times one request is sent, as in the controllers.
 const MAX_TRIES: u32 = 3;
@@ -51,37 +54,15 @@ impl Tries {
     }
 }
 
-/// The wait that a server asks for, when it says so in seconds or as a date.
+/// The wait that a server asks for.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    let seconds = date.as_second() - jiff::Timestamp::now().as_second();
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    network::retry_after(value, Timestamp::now())
 }
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
-
     use super::*;
-
-    fn asked(text: &str) -> Option<Duration> {
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
-        retry_after(&headers)
-    }
-
-    #[test]
-    fn seconds_and_dates_are_read() {
-        assert_eq!(asked("2"), Some(Duration::from_secs(2)));
-        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        assert!(asked("Wed, 21 Oct 2150 07:28:00 GMT").unwrap() > Duration::from_secs(1_000_000));
-        assert_eq!(asked("soon"), None);
-        assert_eq!(retry_after(&HeaderMap::new()), None);
-    }
 
     #[test]
     fn a_request_is_sent_three_times_with_growing_pauses() {
