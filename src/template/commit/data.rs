@@ -1,11 +1,15 @@
 //! The data as values: the controller's own structs, field by field.
+//!
+//! There is one identifier and one change for every place that was written, so that those two are
+//! objects of their own, with their texts inside, rather than records that hold each other.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::rc::Rc;
 
-use super::{Change, CommitData, ObjectIdentifier, updated};
+use super::{Change, ChangedFile, CommitData, ObjectIdentifier, updated};
 use crate::template::value::{
-    Field, Kind, Layout, List, Map, Object, Parameter, Record, Type, Value, types,
+    Field, Kind, Layout, List, Map, Object, Parameter, Record, Text, Type, Value, types,
 };
 
 static TEMPLATE_DATA: Layout = Layout {
@@ -32,11 +36,7 @@ static NAMESPACED_NAME: Layout = Layout {
     fields: &[("Namespace", false), ("Name", false)],
     slashed: true,
 };
-static CHANGE: Layout = Layout {
-    go_type: Type::structure("update.Change"),
-    fields: &[("OldValue", false), ("NewValue", false), ("Setter", false)],
-    slashed: false,
-};
+static CHANGE: Type = Type::structure("update.Change");
 static TYPE_META: Layout = Layout {
     go_type: Type::structure("yaml.TypeMeta"),
     fields: &[("APIVersion", false), ("Kind", false)],
@@ -52,14 +52,9 @@ static RESOURCE_IDENTIFIER: Layout = Layout {
     fields: &[("TypeMeta", true), ("NameMeta", true)],
     slashed: false,
 };
-pub(super) static OBJECT_IDENTIFIER: Layout = Layout {
-    go_type: Type::structure("update.ObjectIdentifier"),
-    fields: &[("ResourceIdentifier", true)],
-    slashed: false,
-};
-static CHANGES: Type = Type::slice("[]update.Change", &CHANGE.go_type);
-static OBJECT_CHANGES: Type =
-    Type::map("update.ObjectChanges", &OBJECT_IDENTIFIER.go_type, &CHANGES);
+pub(super) static OBJECT_IDENTIFIER: Type = Type::structure("update.ObjectIdentifier");
+static CHANGES: Type = Type::slice("[]update.Change", &CHANGE);
+static OBJECT_CHANGES: Type = Type::map("update.ObjectChanges", &OBJECT_IDENTIFIER, &CHANGES);
 static FILE_CHANGES: Type = Type::map(
     "map[string]update.ObjectChanges",
     &types::STRING,
@@ -96,37 +91,177 @@ pub(super) fn namespaced_name(namespace: &str, name: &str) -> Value {
     Value::object(Record::new(&NAMESPACED_NAME, values))
 }
 
-/// `update.ObjectIdentifier`, with the structs that Go embeds in it.
+/// `update.ObjectIdentifier` as a value.
 pub(super) fn identifier(object: &ObjectIdentifier) -> Value {
-    let record = |layout, first: &str, second: &str| {
-        let values = vec![Value::from(first), Value::from(second)];
-        Value::object(Record::new(layout, values))
-    };
-    let metas = vec![
-        record(&TYPE_META, &object.api_version, &object.kind),
-        record(&NAME_META, &object.name, &object.namespace),
-    ];
-    let resource = Value::object(Record::new(&RESOURCE_IDENTIFIER, metas));
-    Value::object(Record::new(&OBJECT_IDENTIFIER, vec![resource]))
+    Value::object(Identifier::new(object, None))
 }
 
-fn change(change: &Change) -> Value {
-    let values = vec![
-        Value::from(change.old.as_str()),
-        Value::from(change.new.as_str()),
-        Value::from(change.setter.as_str()),
-    ];
-    Value::object(Record::new(&CHANGE, values))
+/// `update.ObjectIdentifier`, and with it the structs that Go embeds in it.
+#[derive(Debug)]
+struct Identifier {
+    api_version: Text,
+    kind: Text,
+    name: Text,
+    namespace: Text,
 }
 
-type ByObject<'d> = BTreeMap<&'d ObjectIdentifier, Vec<(&'d Change, Value)>>;
+impl Identifier {
+    /// The value of an object; what is the same in the object before is shared with it.
+    fn new(object: &ObjectIdentifier, before: Option<&Self>) -> Self {
+        let text = |text: &str, of: fn(&Self) -> &Text| match before.map(of) {
+            Some(same) if **same == *text.as_bytes() => same.clone(),
+            _ => Text::from(text),
+        };
+        Self {
+            api_version: text(&object.api_version, |before| &before.api_version),
+            kind: text(&object.kind, |before| &before.kind),
+            name: text(&object.name, |before| &before.name),
+            namespace: text(&object.namespace, |before| &before.namespace),
+        }
+    }
 
-fn object_changes(changes: &ByObject<'_>) -> Value {
-    let entries = changes.iter().map(|(object, changes)| {
-        let list = changes.iter().map(|(_, value)| value.clone()).collect();
-        (identifier(object), Value::List(List::new(&CHANGES, list)))
+    fn type_meta(&self) -> Value {
+        record(&TYPE_META, &self.api_version, &self.kind)
+    }
+
+    fn name_meta(&self) -> Value {
+        record(&NAME_META, &self.name, &self.namespace)
+    }
+
+    fn resource(&self) -> Value {
+        let metas = vec![self.type_meta(), self.name_meta()];
+        Value::object(Record::new(&RESOURCE_IDENTIFIER, metas))
+    }
+}
+
+fn record(layout: &'static Layout, first: &Text, second: &Text) -> Value {
+    let values = [first, second].map(|text| Value::String(text.clone()));
+    Value::object(Record::new(layout, values.into()))
+}
+
+impl Object for Identifier {
+    fn go_type(&self) -> &'static Type {
+        &OBJECT_IDENTIFIER
+    }
+
+    fn field(&self, name: &str) -> Field {
+        let text = match name {
+            "APIVersion" => &self.api_version,
+            "Kind" => &self.kind,
+            "Name" => &self.name,
+            "Namespace" => &self.namespace,
+            "ResourceIdentifier" => return Field::Value(self.resource()),
+            "TypeMeta" => return Field::Value(self.type_meta()),
+            "NameMeta" => return Field::Value(self.name_meta()),
+            _ => return Field::None,
+        };
+        Field::Value(Value::String(text.clone()))
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![("ResourceIdentifier", self.resource())]
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// `update.Change`.
+#[derive(Debug)]
+struct ChangeValue {
+    old: Text,
+    new: Text,
+    setter: Text,
+}
+
+impl From<&Change> for ChangeValue {
+    fn from(change: &Change) -> Self {
+        Self {
+            old: change.old.as_str().into(),
+            new: change.new.as_str().into(),
+            setter: change.setter.as_str().into(),
+        }
+    }
+}
+
+impl Object for ChangeValue {
+    fn go_type(&self) -> &'static Type {
+        &CHANGE
+    }
+
+    fn field(&self, name: &str) -> Field {
+        let text = match name {
+            "OldValue" => &self.old,
+            "NewValue" => &self.new,
+            "Setter" => &self.setter,
+            _ => return Field::None,
+        };
+        Field::Value(Value::String(text.clone()))
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let fields = [
+            ("OldValue", &self.old),
+            ("NewValue", &self.new),
+            ("Setter", &self.setter),
+        ];
+        fields
+            .map(|(name, text)| (name, Value::String(text.clone())))
+            .into()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The changes of an object in a file; a file without objects has one row without an object.
+struct Row<'d> {
+    path: &'d str,
+    object: Option<&'d ObjectIdentifier>,
+    changes: &'d [Change],
+}
+
+/// The rows of files, by path and object. Equal ones stay in their order.
+fn rows(files: &[ChangedFile]) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::with_capacity(files.len());
+    for file in files {
+        let path = file.path.as_str();
+        let row = |object, changes| Row {
+            path,
+            object,
+            changes,
+        };
+        rows.push(row(None, &[]));
+        let objects = file.objects.iter();
+        rows.extend(objects.map(|(object, changes)| row(Some(object), changes.as_slice())));
+    }
+    rows.sort_by_key(|row| (row.path, row.object));
+    rows
+}
+
+/// An object with all its changes in a file.
+struct Group<'d> {
+    object: &'d ObjectIdentifier,
+    key: Value,
+    changes: List,
+}
+
+/// Groups of the same objects as one map. A list that is all of an object's is shared.
+fn by_object(groups: &[Group<'_>]) -> Value {
+    let entries = groups.chunk_by(|one, other| one.object == other.object);
+    let entries = entries.map(|same| {
+        let changes = match same {
+            [only] => only.changes.clone(),
+            several => {
+                let lists = several.iter().map(|group| group.changes.values());
+                List::new(&CHANGES, lists.flatten().cloned().collect())
+            }
+        };
+        (same[0].key.clone(), Value::List(changes))
     });
-    Value::Map(Map::new(&OBJECT_CHANGES, entries.collect()))
+    Value::Map(Map::of_sorted(&OBJECT_CHANGES, entries.collect()))
 }
 
 /// `update.Result`: files, and methods that look at them in other ways.
@@ -139,31 +274,42 @@ struct Changed {
 
 impl Changed {
     fn new(data: &CommitData) -> Self {
-        let mut by_file: BTreeMap<&str, ByObject<'_>> = BTreeMap::new();
-        for file in &data.files {
-            let objects = by_file.entry(&file.path).or_default();
-            for (object, changes) in &file.objects {
-                let list = objects.entry(object).or_default();
-                list.extend(changes.iter().map(|each| (each, change(each))));
-            }
-        }
-        let mut seen = HashSet::new();
+        let rows = rows(&data.files);
+        let mut seen = HashSet::with_capacity(rows.len());
         let mut distinct = Vec::new();
-        let mut all: ByObject<'_> = BTreeMap::new();
-        for (object, changes) in by_file.values().flatten() {
-            for (each, value) in changes {
-                if seen.insert(*each) {
-                    distinct.push(value.clone());
+        let mut groups: Vec<Group<'_>> = Vec::with_capacity(rows.len());
+        let mut files = Vec::new();
+        let mut before: Option<Rc<Identifier>> = None;
+        for file in rows.chunk_by(|one, other| one.path == other.path) {
+            let first = groups.len();
+            for same in file.chunk_by(|one, other| one.object == other.object) {
+                let Some(object) = same[0].object else {
+                    continue;
+                };
+                let mut list = Vec::with_capacity(same.iter().map(|row| row.changes.len()).sum());
+                for change in same.iter().flat_map(|row| row.changes) {
+                    let value = Value::object(ChangeValue::from(change));
+                    if seen.insert(change) {
+                        distinct.push(value.clone());
+                    }
+                    list.push(value);
                 }
-                all.entry(object).or_default().push((each, value.clone()));
+                let identifier = Rc::new(Identifier::new(object, before.as_deref()));
+                before = Some(Rc::clone(&identifier));
+                groups.push(Group {
+                    object,
+                    key: Value::Object(identifier),
+                    changes: List::new(&CHANGES, list),
+                });
             }
+            files.push((Value::from(file[0].path), by_object(&groups[first..])));
         }
-        let files = by_file
-            .iter()
-            .map(|(path, objects)| (Value::from(*path), object_changes(objects)));
+        // An object without changes stands under its file, and nowhere else.
+        groups.retain(|group| !group.changes.values().is_empty());
+        groups.sort_by_key(|group| group.object);
         Self {
-            files: Value::Map(Map::new(&FILE_CHANGES, files.collect())),
-            objects: object_changes(&all),
+            files: Value::Map(Map::of_sorted(&FILE_CHANGES, files)),
+            objects: by_object(&groups),
             changes: Value::List(List::new(&CHANGES, distinct)),
         }
     }
@@ -200,5 +346,87 @@ impl Object for Changed {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CommitTemplate;
+    use super::*;
+
+    /// Paths, names of objects and new values.
+    type Files<'f> = &'f [(&'f str, &'f [(&'f str, &'f [&'f str])])];
+
+    fn object(name: &str) -> ObjectIdentifier {
+        ObjectIdentifier {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            name: name.to_owned(),
+            namespace: "n".to_owned(),
+        }
+    }
+
+    fn change(new: &str) -> Change {
+        Change {
+            old: "0".to_owned(),
+            new: new.to_owned(),
+            setter: "s".to_owned(),
+        }
+    }
+
+    fn rendered(text: &str, files: Files<'_>) -> String {
+        let files = files.iter().map(|(path, objects)| ChangedFile {
+            path: (*path).to_owned(),
+            objects: objects
+                .iter()
+                .map(|(name, changes)| {
+                    let changes = changes.iter().map(|new| change(new));
+                    (object(name), changes.collect())
+                })
+                .collect(),
+        });
+        let data = CommitData {
+            files: files.collect(),
+            ..CommitData::default()
+        };
+        let template = CommitTemplate::parse(text).expect("a template");
+        template.render(&data).expect("a message")
+    }
+
+    #[test]
+    fn files_and_objects_come_sorted_and_once() {
+        let files: Files<'_> = &[
+            ("b", &[("y", &["1"]), ("x", &["2", "1"])]),
+            ("empty", &[]),
+            ("a", &[("y", &["3"]), ("z", &[])]),
+            ("b", &[("y", &["1", "4"])]),
+        ];
+        let by_object = "{{ range $o, $c := . }} {{ $o.Name }}={{ range $c }}{{ .NewValue }}{{ end }}{{ end }};";
+        let by_file = "{{ range $path, $o := .Changed.FileChanges }}{{ $path }}:{{ with $o }}OBJECTS{{ end }}\n{{ end }}";
+        assert_eq!(
+            rendered(&by_file.replace("OBJECTS", by_object), files),
+            "a: y=3 z=;\nb: x=21 y=114;\nempty:\n"
+        );
+        assert_eq!(
+            rendered(
+                &format!("{{{{ with .Changed.Objects }}}}{by_object}{{{{ end }}}}"),
+                files
+            ),
+            " x=21 y=3114;"
+        );
+        let changes = "{{ range .Changed.Changes }}{{ .NewValue }}{{ end }}";
+        assert_eq!(rendered(changes, files), "3214");
+    }
+
+    #[test]
+    fn embedded_structs_have_names_of_their_own() {
+        let files: Files<'_> = &[("a", &[("x", &["1"])])];
+        let text = "{{ range $o, $c := .Changed.Objects }}{{ $o.ResourceIdentifier.TypeMeta.Kind }} \
+            {{ $o.NameMeta.Name }} {{ $o.TypeMeta }} {{ printf \"%+v\" $o }} {{ $c }}{{ end }}";
+        assert_eq!(
+            rendered(text, files),
+            "Pod x {v1 Pod} {ResourceIdentifier:{TypeMeta:{APIVersion:v1 Kind:Pod} \
+             NameMeta:{Name:x Namespace:n}}} [{0 1 s}]"
+        );
     }
 }

@@ -169,7 +169,8 @@ impl CommitTemplate {
             result => result,
         };
         match result {
-            Ok(message) => Ok(String::from_utf8_lossy(&message).into_owned()),
+            Ok(message) => Ok(String::from_utf8(message)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
             Err(error) if error.to_string().contains(REMOVED_RESULT_ERROR) => {
                 Err(MessageError::Removed(REMOVED_RESULT))
             }

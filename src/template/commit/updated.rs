@@ -13,7 +13,7 @@ static IMAGE: Type = Type::structure("update.ImageRef");
 static IMAGES: Type = Type::slice("[]update.ImageRef", &IMAGE);
 static OBJECTS: Type = Type::map(
     "map[update.ObjectIdentifier][]update.ImageRef",
-    &OBJECT_IDENTIFIER.go_type,
+    &OBJECT_IDENTIFIER,
     &IMAGES,
 );
 static FILE_RESULT: Layout = Layout {

@@ -46,6 +46,15 @@ enum Items {
 }
 
 impl Items {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::List(list) => list.values().is_empty(),
+            Self::Map(map) => map.entries().is_empty(),
+            Self::Entries(entries) => entries.is_empty(),
+            Self::Count(count, ..) => *count == 0,
+        }
+    }
+
     /// Key and value of a round, and whether the value sits in an interface.
     fn get(&self, index: usize) -> Option<(Operand, Operand)> {
         match self {
@@ -215,7 +224,7 @@ impl<'t> Machine<'t> {
             next: 0,
             variables: self.variables.len(),
             items: match items {
-                Some(items) if items.get(0).is_some() => items,
+                Some(items) if !items.is_empty() => items,
                 _ => {
                     let body = &branch.otherwise;
                     self.frames.push(Frame::block(body, dot.clone(), variables));
@@ -282,42 +291,53 @@ impl<'t> Machine<'t> {
 
     /// What follows when a frame's statements have run.
     fn leave(&mut self) -> Run<()> {
-        let Some(mut frame) = self.frames.pop() else {
+        if let Some(frame) = self.frames.last()
+            && matches!(frame.kind, Kind::Loop(_))
+        {
+            return self.next_round();
+        }
+        let Some(frame) = self.frames.pop() else {
             return Ok(());
         };
-        match &mut frame.kind {
-            Kind::Block => self.variables.truncate(frame.variables),
-            Kind::Call { template, base } => {
-                self.depth -= 1;
-                self.template = template;
-                self.base = *base;
-                self.variables.truncate(frame.variables);
-            }
-            Kind::Loop(looping) => {
-                self.step()?;
-                self.variables.truncate(looping.variables);
-                let Some((key, value)) = looping.items.get(looping.next) else {
-                    self.variables.truncate(frame.variables);
-                    return Ok(());
-                };
-                looping.next += 1;
-                self.set_loop_variables(looping.pipe, key, &value)?;
-                frame.statements = looping.body.iter();
-                frame.dot = value;
-                self.frames.push(frame);
-            }
+        self.variables.truncate(frame.variables);
+        if let Kind::Call { template, base } = frame.kind {
+            self.depth -= 1;
+            self.template = template;
+            self.base = base;
         }
         Ok(())
     }
 
-    fn set_loop_variables(&mut self, pipe: &'t Pipe, key: Operand, value: &Operand) -> Run<()> {
+    /// The next round of the loop on top of the stack, or its end.
+    fn next_round(&mut self) -> Run<()> {
+        self.step()?;
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        let Kind::Loop(looping) = &mut frame.kind else {
+            return Ok(());
+        };
+        self.variables.truncate(looping.variables);
+        let Some((key, value)) = looping.items.get(looping.next) else {
+            self.variables.truncate(frame.variables);
+            self.frames.pop();
+            return Ok(());
+        };
+        looping.next += 1;
+        let pipe = looping.pipe;
+        frame.statements = looping.body.iter();
+        frame.dot = value.clone();
+        self.set_loop_variables(pipe, key, value)
+    }
+
+    fn set_loop_variables(&mut self, pipe: &'t Pipe, key: Operand, value: Operand) -> Run<()> {
         let (first, second) = match pipe.variables.as_slice() {
             [] => return Ok(()),
-            [only] => return self.set_loop_variable(pipe, only, 1, value.clone()),
+            [only] => return self.set_loop_variable(pipe, only, 1, value),
             [first, second, ..] => (first, second),
         };
         self.set_loop_variable(pipe, first, 2, key)?;
-        self.set_loop_variable(pipe, second, 1, value.clone())
+        self.set_loop_variable(pipe, second, 1, value)
     }
 
     /// Assigned variables are found by name, declared ones by their place: the last ones.

@@ -268,10 +268,14 @@ impl Printer {
     }
 
     fn pad(&mut self, text: &[u8]) {
+        let Some(wanted) = self.flags.width else {
+            self.write(text);
+            return;
+        };
         let width = text.utf8_chunks().fold(0, |count, chunk| {
             count + chunk.valid().chars().count() + usize::from(!chunk.invalid().is_empty())
         });
-        let missing = self.flags.width.unwrap_or(0).saturating_sub(width);
+        let missing = wanted.saturating_sub(width);
         if self.flags.minus {
             self.write(text);
             self.repeat(b' ', missing);
@@ -291,7 +295,7 @@ impl Printer {
     fn string(&mut self, text: &[u8], verb: char, value: &Value) {
         match verb {
             'v' if self.flags.go_syntax => self.quote(text),
-            'v' | 's' => self.pad(self.cut(text).to_vec().as_slice()),
+            'v' | 's' => self.pad(self.cut(text)),
             'q' => self.quote(text),
             'x' | 'X' => self.hex(text, verb),
             _ => self.bad_verb(value, verb),

@@ -178,10 +178,10 @@ impl<'c> Call<'c> {
     }
 
     /// A string as the result.
-    fn string(&self, text: impl Into<Vec<u8>>) -> Outcome {
+    fn string(&self, text: impl Into<Text>) -> Outcome {
         let text = text.into();
         self.budget.text(text.len())?;
-        Ok(Value::from(text))
+        Ok(Value::String(text))
     }
 
     /// A list as the result.

@@ -362,12 +362,20 @@ fn numbered(call: &Call<'_>, parts: &[&[u8]]) -> Outcome {
 
 /// Lower case, for `case`.
 pub(super) fn lowered(call: &Call<'_>) -> Outcome {
-    let text: String = characters(call.text(0)).map(|(c, _)| lower(c)).collect();
+    let text = call.text(0);
+    if text.is_ascii() {
+        return call.string(text.to_ascii_lowercase());
+    }
+    let text: String = characters(text).map(|(c, _)| lower(c)).collect();
     call.string(text)
 }
 
 /// Upper case, for `case`.
 pub(super) fn uppered(call: &Call<'_>) -> Outcome {
-    let text: String = characters(call.text(0)).map(|(c, _)| upper(c)).collect();
+    let text = call.text(0);
+    if text.is_ascii() {
+        return call.string(text.to_ascii_uppercase());
+    }
+    let text: String = characters(text).map(|(c, _)| upper(c)).collect();
     call.string(text)
 }

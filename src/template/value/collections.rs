@@ -211,6 +211,18 @@ impl Map {
     /// A map with these entries, which are sorted here.
     pub fn new(go_type: &'static Type, mut entries: Vec<(Value, Value)>) -> Self {
         entries.sort_by(|(left, _), (right, _)| left.key_order(right));
+        Self::of_sorted(go_type, entries)
+    }
+
+    /// A map with entries that are in the order of their keys already.
+    pub(in crate::template) fn of_sorted(
+        go_type: &'static Type,
+        entries: Vec<(Value, Value)>,
+    ) -> Self {
+        debug_assert!(
+            entries.is_sorted_by(|(left, _), (right, _)| left.key_order(right).is_le()),
+            "{entries:?}"
+        );
         Self {
             go_type,
             entries: Rc::new(entries),
