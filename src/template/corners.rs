@@ -137,3 +137,48 @@ fn functions_keep_bytes_and_great_numbers() {
         ),
     ]);
 }
+
+#[test]
+fn versions_have_masterminds_methods() {
+    check(&[
+        (
+            r#"{{ (semver "v1.2.3").SetPrerelease "rc.1" }}"#,
+            "1.2.3-rc.1",
+        ),
+        (r#"{{ (semver "v1.2.3-a+b").SetPrerelease "" }}"#, "1.2.3+b"),
+        (
+            r#"{{ (semver "1.2.3-a").SetMetadata "b.7" }}"#,
+            "1.2.3-a+b.7",
+        ),
+        (
+            r#"{{ ((semver "1.2.3").SetPrerelease "rc.1").IncPatch }}"#,
+            "1.2.3",
+        ),
+        (
+            r#"{{ (semver "1.2.3").SetPrerelease "rc..1" }}"#,
+            "error calling SetPrerelease: invalid prerelease string",
+        ),
+        (
+            r#"{{ (semver "1.2.3").SetPrerelease "01" }}"#,
+            "error calling SetPrerelease: version segment starts with 0",
+        ),
+        (
+            r#"{{ (semver "1.2.3").SetMetadata "a_b" }}"#,
+            "error calling SetMetadata: invalid metadata string",
+        ),
+        (r#"{{ (semver "1.2.3").SetMetadata "01" }}"#, "1.2.3+01"),
+        (
+            r#"{{ (semver "1.2.3").SetMetadata 1 }}"#,
+            r#"template: corners:1:32: executing "corners" at <1>: expected string; found 1"#,
+        ),
+        (
+            r#"{{ printf "%w" ((semver "v1.2.3").SetMetadata "x") }}"#,
+            "%!w(semver.Version={1 2 3  x v1.2.3+x})",
+        ),
+        (
+            r#"{{ ((semver "v1.2.3").SetMetadata "x").Original }}"#,
+            "template: corners:1:34: executing \"corners\" at <\"x\">: can't evaluate field Original in type \
+             semver.Version",
+        ),
+    ]);
+}

@@ -1,10 +1,11 @@
 //! Semantic versions, as an object with Masterminds' methods.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::{Call, Function, Outcome};
-use crate::semver::{Constraint, Version};
+use crate::semver::{Constraint, Version, VersionError};
 use crate::template::value::Parameter::String as Str;
 use crate::template::value::{Field, Kind, Object, Parameter, Text, Type, Value, types};
 
@@ -76,11 +77,38 @@ impl Semver {
             numbers[place] = numbers[place].wrapping_add(1);
         }
         numbers[place + 1..].fill(0);
+        self.next(numbers, "", "")
+    }
+
+    /// The version with another prerelease, which may be empty.
+    fn with_prerelease(&self, prerelease: &str) -> Result<Self, String> {
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        for part in prerelease.split('.').filter(|_| !prerelease.is_empty()) {
+            if !is_identifier(part) {
+                return Err("invalid prerelease string".to_owned());
+            }
+            if part.len() > 1 && part.starts_with('0') && digits(part) {
+                return Err(VersionError::LeadingZero.to_string());
+            }
+        }
+        Ok(self.next(self.numbers, prerelease, &self.metadata))
+    }
+
+    /// The version with other metadata, which may be empty.
+    fn with_metadata(&self, metadata: &str) -> Result<Self, String> {
+        if !metadata.is_empty() && !metadata.split('.').all(is_identifier) {
+            return Err("invalid metadata string".to_owned());
+        }
+        Ok(self.next(self.numbers, &self.prerelease, metadata))
+    }
+
+    /// A version made from this one.
+    fn next(&self, numbers: [u64; 3], prerelease: &str, metadata: &str) -> Self {
         let mut next = Self {
             go_type: &VERSION,
             numbers,
-            prerelease: String::new(),
-            metadata: String::new(),
+            prerelease: prerelease.to_owned(),
+            metadata: metadata.to_owned(),
             original: String::new(),
         };
         let prefix = if self.original.starts_with('v') {
@@ -91,6 +119,11 @@ impl Semver {
         next.original = format!("{prefix}{}", next.shown());
         next
     }
+}
+
+fn is_identifier(part: &str) -> bool {
+    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    !part.is_empty() && part.bytes().all(belongs)
 }
 
 const OTHER: &[Parameter] = &[Parameter::Object(&POINTER)];
@@ -123,6 +156,7 @@ impl Object for Semver {
         match name {
             "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor"
             | "IncMinor" | "IncPatch" => Some(&[]),
+            "SetPrerelease" | "SetMetadata" => Some(&[Str]),
             // The other methods have pointers as receivers.
             _ if self.go_type != &POINTER => None,
             "Original" => Some(&[]),
@@ -134,6 +168,10 @@ impl Object for Semver {
 
     fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {
         let number = |index: usize| Value::Unsigned(self.numbers[index], &types::UINT64);
+        let text = match arguments.first() {
+            Some(Value::String(text)) => text.to_str(),
+            _ => Cow::Borrowed(""),
+        };
         Ok(match name {
             "Major" => number(0),
             "Minor" => number(1),
@@ -145,6 +183,8 @@ impl Object for Semver {
             "IncMajor" => Value::object(self.increased(0)),
             "IncMinor" => Value::object(self.increased(1)),
             "IncPatch" => Value::object(self.increased(2)),
+            "SetPrerelease" => Value::object(self.with_prerelease(&text)?),
+            "SetMetadata" => Value::object(self.with_metadata(&text)?),
             _ => {
                 let other = match arguments.first() {
                     Some(Value::Object(other)) => other.as_any().downcast_ref::<Self>(),
