@@ -90,16 +90,8 @@ pub struct GitSource {
 impl GitSource {
     /// The URL without user name and password, for messages and progress.
     pub fn display_url(&self) -> String {
-        match self.url.split_once("://") {
-            Some((scheme, rest)) => {
-                let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-                let host = authority
-                    .rsplit_once('@')
-                    .map_or(authority, |(_, host)| host);
-                format!("{scheme}://{host}{path}")
-            }
-            None => self.url.clone(),
-        }
+        let (scheme, _, rest) = split_login(&self.url);
+        format!("{scheme}{rest}")
     }
 
     /// The URL as the controllers' messages show it, without what may be secret.
@@ -111,17 +103,38 @@ impl GitSource {
 /// A URL without its password. The user name stays where it is one, as in `ssh://git@host`: over
 /// http people put tokens there.
 pub fn url_without_secrets(url: &str) -> String {
+    match split_login(url) {
+        (scheme @ ("ssh://" | ""), Some(login), rest) => {
+            let name = login.split_once(':').map_or(login, |(name, _)| name);
+            format!("{scheme}{name}@{rest}")
+        }
+        (scheme, _, rest) => format!("{scheme}{rest}"),
+    }
+}
+
+/// The scheme with its slashes, what stands before the `@`, and the rest. A slash in a password makes
+/// it look like a port that is no number, and a path: whoever forgets the escape has it hidden all the
+/// same.
+fn split_login(url: &str) -> (&str, Option<&str>, &str) {
     let (scheme, rest) = url
         .find("://")
         .map_or(("", url), |end| url.split_at(end + "://".len()));
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let Some((user, host)) = authority.rsplit_once('@') else {
-        return url.to_owned();
+    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_torn = match authority.rsplit_once(':') {
+        Some((host, port)) => {
+            !scheme.is_empty()
+                && !authority.contains('@')
+                && !host.starts_with('[')
+                && !is_port(port)
+        }
+        None => false,
     };
-    let name = user.split_once(':').map_or(user, |(name, _)| name);
-    match scheme {
-        "ssh://" | "" => format!("{scheme}{name}@{host}{path}"),
-        _ => format!("{scheme}{host}{path}"),
+    let searched = if is_torn { rest } else { authority };
+    let login = searched.rsplit_once('@').map(|(login, _)| login);
+    match login {
+        Some(login) => (scheme, Some(login), &rest[login.len() + 1..]),
+        None => (scheme, None, rest),
     }
 }
 
@@ -441,4 +454,31 @@ pub trait GitHost: Send + Sync {
     /// Checks that a key can be read and unlocked, before anything is fetched. `secret` is the
     /// Secret's name, for the controller's messages.
     fn check_signing_key(&self, key: &SigningKey, secret: &str) -> Result<(), GitError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_their_logins() {
+        for (url, shown) in [
+            ("https://host/repo.git", "https://host/repo.git"),
+            ("https://host:8443/re@po", "https://host:8443/re@po"),
+            ("https://[::1]:8443/re@po", "https://[::1]:8443/re@po"),
+            ("https://token@host/repo", "https://host/repo"),
+            ("https://user:pass@host:1/re@po", "https://host:1/re@po"),
+            ("https://user:p@ss@host/repo", "https://host/repo"),
+            ("https://user:pa/ss@host/repo", "https://host/repo"),
+            ("https://user:a/b/c@host", "https://host"),
+            ("ssh://git@host/repo", "ssh://git@host/repo"),
+            ("ssh://git:secret@host/repo", "ssh://git@host/repo"),
+            ("git@host:org/re@po", "git@host:org/re@po"),
+            ("host:org/re@po", "host:org/re@po"),
+            ("https://user:pass@", "https://"),
+            ("", ""),
+        ] {
+            assert_eq!(url_without_secrets(url), shown, "{url}");
+        }
+    }
 }
