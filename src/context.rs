@@ -5,6 +5,7 @@
 //! Refuses: rules of the business.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -288,12 +289,12 @@ impl Context {
         path: &Path,
         visit: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let input = path == Path::new("-");
-        let path = self.environment.absolute(path);
-        let regular = std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file());
-        match std::fs::File::open(path) {
-            Ok(file) if regular && !input => each_piece(file, visit),
-            _ => ControlFlow::Break(()),
+        if path == Path::new("-") {
+            return ControlFlow::Break(());
+        }
+        match lasting_file(&self.environment.absolute(path)) {
+            Some(file) => each_piece(file, visit),
+            None => ControlFlow::Break(()),
         }
     }
 
@@ -413,6 +414,13 @@ impl Context {
     }
 }
 
+/// A file that can be read once more from its beginning. Nothing else is opened: a pipe that is opened
+/// and left has lost what it held, and what stands in `/dev` may go on where it was left.
+fn lasting_file(path: &Path) -> Option<File> {
+    let lasting = std::fs::metadata(path).ok()?.is_file() && !path.starts_with("/dev");
+    lasting.then(|| File::open(path).ok()).flatten()
+}
+
 /// Reads a text and hands it over in pieces of whole lines; breaks off at what is no text.
 fn each_piece(
     mut source: impl Read,
@@ -462,4 +470,36 @@ fn is_dns_label(text: &str) -> bool {
         && bytes
             .iter()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_are_opened_to_be_read_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "1.0.0\n").unwrap();
+        assert!(lasting_file(&file).is_some());
+        for other in [folder.path(), Path::new("/dev/stdin"), &file.join("none")] {
+            assert!(lasting_file(other).is_none(), "{}", other.display());
+        }
+    }
+
+    /// Nobody writes into the pipe: who opens it waits.
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_not_opened_to_be_read_in_pieces() {
+        use std::process::Command;
+        use std::sync::mpsc;
+
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || sender.send(lasting_file(&pipe).is_none()));
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(30)), Ok(true));
+    }
 }

@@ -66,13 +66,13 @@ impl Verdict<'_> {
     }
 
     /// What the reason says besides the code, where many tags have the same one; `None` where it speaks
-    /// of this tag.
+    /// of this tag, and of a candidate that nothing was chosen before.
     pub fn shared_subject(&self) -> Option<&str> {
         match self {
             Self::Excluded(subject) | Self::NoMatch(subject) | Self::Selected(subject) => {
                 Some(subject)
             }
-            Self::Candidate { winner, .. } => Some(winner.unwrap_or_default()),
+            Self::Candidate { winner, .. } => *winner,
             Self::Listed | Self::NotJudged => Some(""),
             Self::Collision(_)
             | Self::NoVersion(_)

@@ -300,7 +300,7 @@ impl JsonWriter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{ImagePolicySpec, SemverChoice};
+    use crate::api::{ImagePolicySpec, OrderChoice, SemverChoice};
     use crate::key::NamespacedName;
     use crate::policy::{Exclusion, Policy};
 
@@ -320,6 +320,28 @@ mod tests {
             kept,
             ..TagReport::default()
         }
+    }
+
+    /// Two policies for a list with an empty tag: one chooses it, for the other it is no number.
+    fn reports_on_an_empty_tag() -> Vec<TagReport<'static>> {
+        let least = Some(OrderChoice {
+            order: Some("DESC".to_owned()),
+        });
+        let mut by_bytes = ImagePolicySpec::default();
+        by_bytes.policy.alphabetical.clone_from(&least);
+        let mut by_number = ImagePolicySpec::default();
+        by_number.policy.numerical = least;
+        let reports = [by_bytes, by_number].map(|spec| {
+            let rules = Policy::new(&spec).unwrap();
+            let kept = vec!["", "1", "2"];
+            TagReport {
+                selection: Some(rules.select_unsorted(&kept)),
+                rules: Some(rules),
+                kept,
+                ..TagReport::default()
+            }
+        });
+        reports.into()
     }
 
     fn rendered(reports: &[TagReport<'_>], options: &TagsOptions) -> String {
@@ -355,7 +377,12 @@ mod tests {
                 selected_only,
                 ..TagsOptions::default()
             };
-            for reports in [vec![], vec![report()], vec![report(), report()]] {
+            for reports in [
+                vec![],
+                vec![report()],
+                vec![report(), report()],
+                reports_on_an_empty_tag(),
+            ] {
                 let text = rendered(&reports, &options);
                 let read: Value = serde_json::from_str(&text).unwrap();
                 assert_eq!(read, value(&reports, &options), "{text}");
