@@ -17,6 +17,7 @@ mod ahead;
 mod connection;
 mod controller;
 mod declaring;
+mod explaining;
 mod faults;
 mod flags;
 mod login;
