@@ -163,15 +163,39 @@ fn a_template_that_cannot_work_ends_the_run_before_any_work() {
 
 #[test]
 fn a_template_without_end_is_stopped() {
-    let stage =
-        Stage::without_registry("{{ range until 30000 }}{{ range until 30000 }}{{ end }}{{ end }}");
-    let answer = stage.diff(&[]);
-    assert_eq!(answer.code, 2, "{}", answer.stderr);
-    assert!(
-        answer.stderr.contains("takes more than 5000000 steps"),
-        "{}",
-        answer.stderr
+    let doubling = format!(
+        "{{{{ $x := \"0123456789abcdef\" }}}}{}{{{{ len $x }}}}",
+        "{{ $x = cat $x $x }}".repeat(40)
     );
+    for (template, error) in [
+        (
+            "{{ range until 30000 }}{{ range until 30000 }}{{ end }}{{ end }}",
+            "takes more than 5000000 steps",
+        ),
+        (
+            "{{ range until 3000 }}{{ repeat 30000 \"a\" }}{{ end }}",
+            "the output is longer than 67108864 bytes",
+        ),
+        (
+            "{{ define \"again\" }}{{ template \"again\" . }}{{ end }}{{ template \"again\" . }}",
+            "exceeded maximum template depth (100000)",
+        ),
+        (
+            "{{ repeat 2000000000 \"a\" | len }}",
+            "takes more than 5000000 steps",
+        ),
+        (doubling.as_str(), "takes more than 5000000 steps"),
+    ] {
+        let stage = Stage::without_registry(template);
+        let answer = stage.diff(&[]);
+        assert_eq!(answer.code, 2, "{template}: {}", answer.stderr);
+        assert_eq!(answer.stdout, "");
+        assert!(
+            answer.stderr.contains(error),
+            "{template}: {}",
+            answer.stderr
+        );
+    }
 }
 
 #[test]
