@@ -13,6 +13,8 @@ use super::sanitize_cell;
 const GAP: u16 = 3;
 /// kubectl's table writer never makes a column narrower than six characters, gap included.
 const LEAST_WIDTH: usize = 3;
+/// The widest column that can be laid out, without its gap.
+const WIDEST: usize = (u16::MAX - GAP) as usize;
 /// Rows that are laid out at once.
 const BLOCK: usize = 256;
 
@@ -127,8 +129,14 @@ impl Table {
         self.widths[column] = self.widths[column].max(width);
     }
 
-    /// Rows in columns of the known widths.
+    /// Rows in columns of the known widths. Beside a column that is too wide to lay out nobody could
+    /// see columns anyway.
     fn lines(&self, rows: &[Vec<&str>]) -> String {
+        if self.widths.iter().any(|width| *width > WIDEST) {
+            let gap = " ".repeat(usize::from(GAP));
+            let lines = rows.iter().map(|row| row.join(&gap));
+            return lines.map(|line| format!("{}\n", line.trim_end())).collect();
+        }
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING);
         table.set_content_arrangement(ContentArrangement::Disabled);
@@ -175,6 +183,20 @@ mod tests {
             table.render(true),
             "NAME       B\n日本日本   x\nabcdefgh   ^[[0m\n"
         );
+    }
+
+    #[test]
+    fn a_column_may_be_of_any_width() {
+        for width in [WIDEST - 1, WIDEST, WIDEST + 1, 2 * WIDEST] {
+            let long = "x".repeat(width);
+            let mut table = Table::new(["NAME", "B", "C"]);
+            table.row([&long, "b", &long]);
+            table.row([&long, "b", ""]);
+            let text = table.render(false);
+            assert_eq!(text.split_whitespace().count(), 5, "{width}");
+            assert!(text.starts_with(&format!("{long}   b")), "{width}");
+            assert!(text.ends_with("b\n"), "{width}");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! For: `filterTags`, exclusion lists, the regular expressions of templates, and the checks of
 //! `create`. A parser of Go's syntax (Go 1.26 `regexp/syntax`, Perl flags) refuses what Go refuses
-//! and hands the rest to `regex` in a spelling that means the same there.
+//! and hands the rest to `regex` in a spelling that means the same there; a pattern that leaves no
+//! choice is walked along instead.
 //! Refuses: to hand a user's pattern to `regex` as it is; `[a&&b]`, `\<` or `(?x)` mean other things
 //! to it.
 

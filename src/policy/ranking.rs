@@ -195,6 +195,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::api::{ImagePolicySpec, OrderChoice};
+    use crate::policy::Policy;
 
     proptest! {
         #[test]
@@ -251,5 +253,20 @@ mod tests {
     #[test]
     fn zeros_of_both_signs_are_equal() {
         assert_eq!(number_key(-0.0), number_key(0.0));
+    }
+    #[test]
+    fn not_a_numbers_come_last_in_both_orders() {
+        for (order, expected) in [("asc", ["2", "1", "nan"]), ("desc", ["1", "2", "nan"])] {
+            let mut spec = ImagePolicySpec::default();
+            let order = Some(order.to_owned());
+            spec.policy.numerical = Some(OrderChoice { order });
+            let policy = Policy::new(&spec).unwrap();
+            // The last one keeps the others from being chosen.
+            let tags = ["nan", "2", "1", "x"];
+            let selection = policy.select_unsorted(&tags);
+            let ranked = Ranking::new(&selection, &policy.order, &tags).sort(&[0, 1, 2], None);
+            let ranked: Vec<&str> = ranked.iter().map(|at| tags[*at]).collect();
+            assert_eq!(ranked, expected);
+        }
     }
 }
