@@ -98,28 +98,15 @@ impl Manifests {
         let api_version = value["apiVersion"].as_str().unwrap_or_default().to_owned();
         let kind_name = value["kind"].as_str().unwrap_or_default().to_owned();
         if let Some(items) = value.get_mut("items").and_then(Value::as_array_mut)
-            && kind_name.ends_with("List")
+            && let Some(element) = kind_name.strip_suffix("List")
         {
-            let element = kind_name.trim_end_matches("List").to_owned();
-            for mut item in std::mem::take(items) {
-                if !item.is_object() {
-                    let message = format!("{kind_name} with an item that is no object");
-                    return Err(document_error(place, &message));
-                }
-                // Items of a typed list may leave out what the list says.
-                if !element.is_empty() && item.get("kind").is_none() {
-                    item["kind"] = json!(element);
-                    item["apiVersion"] = json!(api_version);
-                }
-                self.add(item, place, default_namespace)?;
-            }
-            return Ok(());
+            let items = std::mem::take(items);
+            return self.add_items(items, &api_version, element, place, default_namespace);
         }
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
         let Some(kind) = Kind::from_api(group, &kind_name) else {
             // Nobody writes one of these and means something else.
-            let meant = Kind::from_api(IMAGE_GROUP, &kind_name).is_some();
-            return if api_version.is_empty() && meant {
+            return if api_version.is_empty() && is_image_kind(&kind_name) {
                 let message = format!("{kind_name} without apiVersion");
                 Err(document_error(place, &message))
             } else {
@@ -171,6 +158,33 @@ impl Manifests {
         })
     }
 
+    /// Adds the items of a list. Those of a typed list may leave out what the list says.
+    fn add_items(
+        &mut self,
+        items: Vec<Value>,
+        api_version: &str,
+        element: &str,
+        place: &str,
+        default_namespace: &str,
+    ) -> Result<(), ObjectsError> {
+        let of_ours = element.is_empty() || is_image_kind(element);
+        for mut item in items {
+            if !item.is_object() {
+                if of_ours {
+                    let message = format!("{element}List with an item that is no object");
+                    return Err(document_error(place, &message));
+                }
+                continue;
+            }
+            if !element.is_empty() && item.get("kind").is_none() {
+                item["kind"] = json!(element);
+                item["apiVersion"] = json!(api_version);
+            }
+            self.add(item, place, default_namespace)?;
+        }
+        Ok(())
+    }
+
     fn insert(&mut self, manifest: Manifest) -> Result<(), ObjectsError> {
         let identity = (manifest.kind, manifest.key.clone());
         if let Some(first) = self.index.get(&identity) {
@@ -188,6 +202,10 @@ impl Manifests {
         self.objects.push(manifest);
         Ok(())
     }
+}
+
+fn is_image_kind(name: &str) -> bool {
+    Kind::from_api(IMAGE_GROUP, name).is_some()
 }
 
 /// The label that every namespace of a cluster has.
@@ -397,7 +415,13 @@ mod tests {
             let error = load(text).unwrap_err().to_string();
             assert_eq!(error, format!("standard input:1: {problem}"));
         }
-        for text in ["kind: Deployment\n", "a: b\n", "text\n", "[1]\n"] {
+        for text in [
+            "kind: Deployment\n",
+            "kind: ShoppingList\nitems: [milk]\n",
+            "a: b\n",
+            "text\n",
+            "[1]\n",
+        ] {
             assert!(load(text).unwrap().objects.is_empty(), "{text}");
         }
     }

@@ -1,7 +1,8 @@
 //! Tag selection, and the reason.
 //!
 //! For: what image-reflector-controller v1.2 answers for a policy and a list of tags, and why each
-//! tag won or lost, from one evaluation.
+//! tag won or lost, from one evaluation; and which few tags of a long list decide, for whoever wants
+//! nothing but the chosen one.
 //! Source: image-reflector-controller `internal/policy`, `internal/controller` (exclusion, order and
 //! checksum of the stored list, digest reflection).
 //! Refuses: registries and clocks. Where the controller picks at random (map order) the answer is
