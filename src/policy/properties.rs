@@ -168,3 +168,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_sieve_keeps_few_tags_of_a_long_list() {
+    let words: Vec<String> = (0..10_000)
+        .map(|at| format!("word-{}", at * 7919 % 10_000))
+        .collect();
+    let versions: Vec<String> = (0..10_000)
+        .map(|at| format!("1.{}.{}", at % 97, at % 89))
+        .collect();
+    for (rules, tags) in [
+        (r#"{"numerical": {}}"#, &words),
+        (r#"{"alphabetical": {"order": "desc"}}"#, &words),
+        (r#"{"semver": {"range": ">=1.0.0"}}"#, &versions),
+        (r#"{"semver": {"range": ">=2.0.0"}}"#, &versions),
+    ] {
+        let spec = ImagePolicySpec {
+            policy: serde_json::from_str(rules).unwrap(),
+            ..ImagePolicySpec::default()
+        };
+        let policy = Policy::new(&spec).unwrap();
+        let mut sieve = Sieve::new(&policy);
+        for tag in tags {
+            sieve.pass(tag).unwrap();
+        }
+        let left = sieve.into_tags();
+        assert!((1..5).contains(&left.len()), "{rules}: {left:?}");
+        let (few, all) = (policy.select_unsorted(&left), policy.select_unsorted(tags));
+        assert_eq!(few.tag(), all.tag(), "{rules}");
+        assert_eq!(few.error(), all.error(), "{rules}");
+    }
+}

@@ -16,6 +16,7 @@ pub struct Sieve<'p> {
     seen: Seen,
     best: Vec<Kept>,
     witnesses: Vec<String>,
+    bad: Vec<String>,
 }
 
 /// A sieve cannot help: what is best depends on the whole list, because it holds a not-a-number.
@@ -52,6 +53,7 @@ impl<'p> Sieve<'p> {
             seen: Seen::default(),
             best: Vec::new(),
             witnesses: Vec::new(),
+            bad: Vec::new(),
         }
     }
 
@@ -68,8 +70,7 @@ impl<'p> Sieve<'p> {
                 self.keep(tag, witness);
             }
             Some(Place::Equal) => self.keep(tag, witness),
-            // The message names one of them, whichever comes first in the stored order.
-            Some(Place::Unfit(Fate::NoNumber)) => self.witnesses.push(tag.to_owned()),
+            Some(Place::Unfit(Fate::NoNumber)) if !witness => self.keep_bad(tag),
             Some(Place::Worse | Place::Unfit(_)) | None => {
                 if witness {
                     self.witnesses.push(tag.to_owned());
@@ -82,6 +83,7 @@ impl<'p> Sieve<'p> {
     /// The tags that stayed.
     pub fn into_tags(self) -> Vec<String> {
         let mut tags = self.witnesses;
+        tags.extend(self.bad);
         tags.extend(self.best.into_iter().map(|kept| kept.tag));
         tags
     }
@@ -89,6 +91,19 @@ impl<'p> Sieve<'p> {
     fn keep(&mut self, tag: &str, witness: bool) {
         let tag = tag.to_owned();
         self.best.push(Kept { tag, witness });
+    }
+
+    /// The message names that item among those that are no numbers whose tag comes first in the stored
+    /// order; with an extract only all of them together tell which tag an item belongs to.
+    fn keep_bad(&mut self, tag: &str) {
+        let filter = self.policy.filter.as_ref();
+        let extracts = filter.is_some_and(|filter| filter.extract.is_some());
+        let beaten = self.bad.last_mut().filter(|_| !extracts);
+        match beaten {
+            Some(bad) if bad.as_str() < tag => tag.clone_into(bad),
+            Some(_) => {}
+            None => self.bad.push(tag.to_owned()),
+        }
     }
 
     /// Filters, extracts and compares; `None` for a tag that does not pass the filter.
