@@ -47,16 +47,8 @@ pub(super) fn resolve(
     choose: &mut TagChooser<'_>,
     limits: &Limits,
 ) -> Result<Resolved, GitError> {
-    let url = request.source.display_url();
     let name = full_name(request.checkout);
-    if let Some(name) = &name
-        && (name.starts_with('/') || name.ends_with('/'))
-    {
-        return Err(remote.site().refused(
-            "reading a reference of",
-            format!("ref {name} is invalid; Git refs cannot begin or end with a slash '/'"),
-        ));
-    }
+    check_name(name.as_deref(), remote)?;
     let push = request
         .push_branch
         .map(branch_name)
@@ -73,52 +65,15 @@ pub(super) fn resolve(
     } else {
         upload.references(&asked, limits)?
     };
-    let find = |name: &str| {
-        references
-            .iter()
-            .find(|reference| reference.name == name)
-            .map(Reference::commit)
-    };
-    let checkout = match request.checkout {
-        CheckoutReference::Commit { id, branch } => {
-            let missing = |reference: String| GitError::ReferenceNotFound {
-                url: url.clone(),
-                reference,
-            };
-            if let Some(name) = &name
-                && find(name).is_none()
-            {
-                return Err(not_found(remote, limits, missing(name.clone())));
-            }
-            let commit = ObjectId::from_hex(id.as_bytes()).map_err(|_| missing(id.clone()))?;
-            (branch.as_deref().map(branch_name), commit)
-        }
-        CheckoutReference::Semver(range) => {
-            let tags: Vec<Reference> = references
-                .iter()
-                .filter(|reference| reference.name.starts_with("refs/tags/"))
-                .cloned()
-                .collect();
-            let chosen = choose(remote, &tags)?.map(|tag| format!("refs/tags/{tag}"));
-            let Some((commit, name)) = chosen.and_then(|name| Some((find(&name)?, name))) else {
-                let text = format!("no match found for semver: {range}");
-                let error = remote.site().refused("choosing a tag of", text);
-                return Err(not_found(remote, limits, error));
-            };
-            (Some(name), commit)
-        }
-        CheckoutReference::Branch(_) | CheckoutReference::Tag(_) | CheckoutReference::Name(_) => {
-            let name = name.clone().unwrap_or_default();
-            let Some(commit) = find(&name) else {
-                let error = GitError::ReferenceNotFound {
-                    url: url.clone(),
-                    reference: name,
-                };
-                return Err(not_found(remote, limits, error));
-            };
-            (Some(name), commit)
-        }
-    };
+    let find = |name: &str| find(&references, name);
+    let checkout = check_out(
+        request,
+        name.as_deref(),
+        &references,
+        remote,
+        choose,
+        limits,
+    )?;
     let seen: Vec<_> = name
         .iter()
         .chain(&push)
@@ -141,6 +96,70 @@ pub(super) fn resolve(
         base,
         seen,
     })
+}
+
+/// Refuses what git refuses.
+fn check_name(name: Option<&str>, remote: &Remote) -> Result<(), GitError> {
+    match name {
+        Some(name) if name.starts_with('/') || name.ends_with('/') => Err(remote.site().refused(
+            "reading a reference of",
+            format!("ref {name} is invalid; Git refs cannot begin or end with a slash '/'"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn find(references: &[Reference], name: &str) -> Option<ObjectId> {
+    let found = references.iter().find(|reference| reference.name == name);
+    found.map(Reference::commit)
+}
+
+/// The reference that a checkout names, if it names one, and its commit.
+fn check_out(
+    request: &FetchRequest<'_>,
+    name: Option<&str>,
+    references: &[Reference],
+    remote: &mut Remote,
+    choose: &mut TagChooser<'_>,
+    limits: &Limits,
+) -> Result<(Option<String>, ObjectId), GitError> {
+    let missing = |reference: &str| GitError::ReferenceNotFound {
+        url: request.source.display_url(),
+        reference: reference.to_owned(),
+    };
+    match request.checkout {
+        CheckoutReference::Commit { id, branch } => {
+            if let Some(name) = name
+                && find(references, name).is_none()
+            {
+                return Err(not_found(remote, limits, missing(name)));
+            }
+            let commit = ObjectId::from_hex(id.as_bytes()).map_err(|_| missing(id))?;
+            Ok((branch.as_deref().map(branch_name), commit))
+        }
+        CheckoutReference::Semver(range) => {
+            let tags = references.iter();
+            let tags: Vec<Reference> = tags
+                .filter(|reference| reference.name.starts_with("refs/tags/"))
+                .cloned()
+                .collect();
+            let chosen = choose(remote, &tags)?.map(|tag| format!("refs/tags/{tag}"));
+            let chosen = chosen.and_then(|name| Some((find(references, &name)?, name)));
+            let Some((commit, name)) = chosen else {
+                let text = format!("no match found for semver: {range}");
+                let error = remote.site().refused("choosing a tag of", text);
+                return Err(not_found(remote, limits, error));
+            };
+            Ok((Some(name), commit))
+        }
+        CheckoutReference::Branch(_) | CheckoutReference::Tag(_) | CheckoutReference::Name(_) => {
+            let name = name.unwrap_or_default();
+            match find(references, name) {
+                Some(commit) => Ok((Some(name.to_owned()), commit)),
+                None => Err(not_found(remote, limits, missing(name))),
+            }
+        }
+    }
 }
 
 /// A reference is missing: perhaps because the repository has none at all.

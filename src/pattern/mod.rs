@@ -9,6 +9,7 @@
 
 mod compiled;
 mod emit;
+mod escapes;
 mod extract;
 mod literal;
 mod parser;

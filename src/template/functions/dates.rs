@@ -3,8 +3,8 @@
 
 use std::any::Any as AnyObject;
 
-use super::layout;
 use super::{Call, Function, Outcome};
+use super::{layout, layout_read};
 use crate::duration::GoDuration;
 use crate::template::value::Parameter::{Any, Object as Struct, String as Str};
 use crate::template::value::{Field, Object, Parameter, Text, Type, Value, types};
@@ -14,11 +14,11 @@ const CLOCK: &str = "this needs the clock, which message templates cannot read";
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("toDate", &[Str, Str], |call| {
-        let time = layout::parse(&call.str(0), &call.str(1));
+        let time = layout_read::parse(&call.str(0), &call.str(1));
         Ok(Value::object(time.unwrap_or_default()))
     }),
     Function::new("mustToDate", &[Str, Str], |call| {
-        layout::parse(&call.str(0), &call.str(1)).map(Value::object)
+        layout_read::parse(&call.str(0), &call.str(1)).map(Value::object)
     }),
     Function::new("mustDateModify", TEXT_AND_TIME, modified),
     Function::new("must_date_modify", TEXT_AND_TIME, modified),

@@ -1,9 +1,9 @@
-//! Go's date layouts: the date of 2 January 2006 as an example of what is meant.
+//! Go's date layouts: the date of 2 January 2006 as an example of what is meant; and times in them.
 
-use super::dates::{Time, days_before};
-use crate::duration::quote;
+use super::dates::Time;
 
-const MONTHS: [&str; 12] = [
+/// English, as in Go.
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -17,7 +17,8 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] = [
+/// From Sunday on.
+pub(super) const WEEKDAYS: [&str; 7] = [
     "Sunday",
     "Monday",
     "Tuesday",
@@ -41,7 +42,7 @@ pub(super) fn weekday_name(day: i64) -> &'static str {
 
 /// An element of a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Element {
+pub(super) enum Element {
     LongMonth,
     Month,
     NumberMonth,
@@ -125,7 +126,7 @@ const fn zone(letter: bool, colons: bool, pairs: usize) -> Element {
 }
 
 /// The element that a layout begins with, and its length.
-fn element(layout: &str) -> Option<(Element, usize)> {
+pub(super) fn element(layout: &str) -> Option<(Element, usize)> {
     if let Some(rest) = layout.strip_prefix(['.', ','])
         && let Some(digit) = rest.chars().next().filter(|c| matches!(c, '0' | '9'))
     {
@@ -154,7 +155,7 @@ fn element(layout: &str) -> Option<(Element, usize)> {
 }
 
 /// Text before the next element, the element, and what follows.
-fn next(layout: &str) -> (&str, Option<(Element, &str)>, &str) {
+pub(super) fn next(layout: &str) -> (&str, Option<(Element, &str)>, &str) {
     for (at, _) in layout.char_indices() {
         if let Some((element, length)) = element(&layout[at..]) {
             let spelling = &layout[at..at + length];
@@ -261,341 +262,4 @@ fn offset_text(offset: i64, colons: bool, pairs: usize) -> String {
         .map(|part| format!("{part:02}"))
         .collect();
     format!("{sign}{}", parts.join(if colons { ":" } else { "" }))
-}
-
-/// What was read so far.
-#[derive(Default)]
-struct Read {
-    year: i64,
-    month: Option<i64>,
-    day: Option<i64>,
-    year_day: Option<i64>,
-    hour: i64,
-    minute: i64,
-    second: i64,
-    nanoseconds: i64,
-    afternoon: Option<bool>,
-    offset: i64,
-}
-
-/// Reads a time by a layout; errors are Go's.
-pub(super) fn parse(layout: &str, value: &str) -> Result<Time, String> {
-    let mut reader = Reader {
-        whole_layout: layout,
-        whole_value: value,
-        value,
-        read: Read::default(),
-    };
-    let mut rest = layout;
-    loop {
-        let (before, found, behind) = next(rest);
-        reader.literal(before)?;
-        let Some((element, spelling)) = found else {
-            break;
-        };
-        reader.element(element, spelling, behind)?;
-        rest = behind;
-    }
-    if !reader.value.is_empty() {
-        let extra = quote(reader.value);
-        return Err(format!(
-            "parsing time {}: extra text: {extra}",
-            quote(value)
-        ));
-    }
-    reader.time()
-}
-
-struct Reader<'v> {
-    whole_layout: &'v str,
-    whole_value: &'v str,
-    value: &'v str,
-    read: Read,
-}
-
-impl<'v> Reader<'v> {
-    fn mismatch<T>(&self, at: &str, element: &str) -> Result<T, String> {
-        Err(format!(
-            "parsing time {} as {}: cannot parse {} as {}",
-            quote(self.whole_value),
-            quote(self.whole_layout),
-            quote(at),
-            quote(element)
-        ))
-    }
-
-    fn out_of_range<T>(&self, what: &str) -> Result<T, String> {
-        let value = quote(self.whole_value);
-        Err(format!("parsing time {value}: {what} out of range"))
-    }
-
-    /// Text of the layout; blanks stand for any number of them.
-    fn literal(&mut self, text: &str) -> Result<(), String> {
-        let mut expected = text;
-        while let Some(first) = expected.chars().next() {
-            if first == ' ' {
-                if !self.value.is_empty() && !self.value.starts_with(' ') {
-                    return self.mismatch(self.value, text);
-                }
-                expected = expected.trim_start_matches(' ');
-                self.value = self.value.trim_start_matches(' ');
-                continue;
-            }
-            match self.value.strip_prefix(first) {
-                Some(rest) => self.value = rest,
-                None => return self.mismatch(self.value, text),
-            }
-            expected = &expected[first.len_utf8()..];
-        }
-        Ok(())
-    }
-
-    /// One or two digits.
-    fn number(&mut self, fixed: bool) -> Option<i64> {
-        let digits = self.value.bytes().take(2).take_while(u8::is_ascii_digit);
-        match digits.count() {
-            0 => None,
-            1 if fixed => None,
-            count => self.digits(count),
-        }
-    }
-
-    fn digits(&mut self, count: usize) -> Option<i64> {
-        let digits = self.value.get(..count)?;
-        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        self.value = &self.value[count..];
-        digits.parse().ok()
-    }
-
-    /// A name or its first three letters, in any case; its place from 0.
-    fn name(&mut self, names: &[&str], long: bool) -> Option<i64> {
-        let found = names.iter().position(|name| {
-            let name = if long { name } else { &name[..3] };
-            self.value
-                .get(..name.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(name))
-        })?;
-        let length = if long { names[found].len() } else { 3 };
-        self.value = &self.value[length..];
-        i64::try_from(found).ok()
-    }
-
-    fn element(&mut self, element: Element, spelling: &str, behind: &str) -> Result<(), String> {
-        let held = self.value;
-        let in_range = |value: i64, range: std::ops::Range<i64>| range.contains(&value);
-        let failed = |reader: &Self| reader.mismatch(held, spelling);
-        match element {
-            Element::Year => match self.digits(4) {
-                Some(year) => self.read.year = year,
-                None => return failed(self),
-            },
-            Element::ShortYear => match self.number(true) {
-                Some(year) if year >= 69 => self.read.year = year + 1_900,
-                Some(year) => self.read.year = year + 2_000,
-                None => return failed(self),
-            },
-            Element::LongMonth | Element::Month => {
-                match self.name(&MONTHS, element == Element::LongMonth) {
-                    Some(month) => self.read.month = Some(month + 1),
-                    None => return failed(self),
-                }
-            }
-            Element::NumberMonth | Element::ZeroMonth => {
-                match self.number(element == Element::ZeroMonth) {
-                    Some(month) if in_range(month, 1..13) => self.read.month = Some(month),
-                    Some(_) => return self.out_of_range("month"),
-                    None => return failed(self),
-                }
-            }
-            Element::LongWeekday | Element::Weekday => {
-                if self
-                    .name(&WEEKDAYS, element == Element::LongWeekday)
-                    .is_none()
-                {
-                    return failed(self);
-                }
-            }
-            Element::Day | Element::BlankDay | Element::ZeroDay => {
-                if element == Element::BlankDay {
-                    self.value = self.value.strip_prefix(' ').unwrap_or(self.value);
-                }
-                match self.number(element == Element::ZeroDay) {
-                    Some(day) => self.read.day = Some(day),
-                    None => return failed(self),
-                }
-            }
-            Element::BlankYearDay | Element::ZeroYearDay => {
-                let blanks = self.value.len() - self.value.trim_start_matches(' ').len();
-                let blanks = if element == Element::BlankYearDay {
-                    blanks.min(2)
-                } else {
-                    0
-                };
-                self.value = &self.value[blanks..];
-                match self.digits(3 - blanks) {
-                    Some(day) => self.read.year_day = Some(day),
-                    None => return failed(self),
-                }
-            }
-            Element::Hour => match self.number(false) {
-                Some(hour) if in_range(hour, 0..24) => self.read.hour = hour,
-                Some(_) => return self.out_of_range("hour"),
-                None => return failed(self),
-            },
-            Element::TwelveHour | Element::ZeroTwelveHour => {
-                match self.number(element == Element::ZeroTwelveHour) {
-                    Some(hour) if in_range(hour, 0..13) => self.read.hour = hour,
-                    Some(_) => return self.out_of_range("hour"),
-                    None => return failed(self),
-                }
-            }
-            Element::Minute | Element::ZeroMinute => {
-                match self.number(element == Element::ZeroMinute) {
-                    Some(minute) if in_range(minute, 0..60) => self.read.minute = minute,
-                    Some(_) => return self.out_of_range("minute"),
-                    None => return failed(self),
-                }
-            }
-            Element::Second | Element::ZeroSecond => {
-                match self.number(element == Element::ZeroSecond) {
-                    Some(second) if in_range(second, 0..60) => self.read.second = second,
-                    Some(_) => return self.out_of_range("second"),
-                    None => return failed(self),
-                }
-                // A fraction may follow where the layout has none.
-                let has_fraction =
-                    matches!(self::element(behind), Some((Element::Fraction { .. }, _)));
-                let fraction = self.value.strip_prefix(['.', ',']);
-                if !has_fraction
-                    && fraction.is_some_and(|f| f.starts_with(|c: char| c.is_ascii_digit()))
-                {
-                    self.fraction();
-                }
-            }
-            Element::Noon(upper) => {
-                let names = if upper { ["AM", "PM"] } else { ["am", "pm"] };
-                match names.iter().position(|name| self.value.starts_with(name)) {
-                    Some(which) => self.read.afternoon = Some(which == 1),
-                    None => return failed(self),
-                }
-                self.value = &self.value[2..];
-            }
-            Element::ZoneName => match self.zone_name() {
-                Some(rest) => self.value = rest,
-                None => return failed(self),
-            },
-            Element::Zone {
-                letter,
-                colons,
-                pairs,
-            } => {
-                if letter && self.value.starts_with('Z') {
-                    self.value = &self.value[1..];
-                } else if !self.zone(colons, pairs) {
-                    return failed(self);
-                }
-            }
-            Element::Fraction { digits, trims, .. } => {
-                let fraction = self.value.strip_prefix(['.', ',']);
-                let found = fraction.map_or(0, |text| {
-                    text.bytes().take_while(u8::is_ascii_digit).count()
-                });
-                if (trims && found > 0) || (!trims && found == digits) {
-                    self.fraction();
-                } else if !trims {
-                    return failed(self);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn fraction(&mut self) {
-        let digits = &self.value[1..];
-        let count = digits.bytes().take_while(u8::is_ascii_digit).count();
-        let nine: String = digits[..count]
-            .chars()
-            .chain("000000000".chars())
-            .take(9)
-            .collect();
-        self.read.nanoseconds = nine.parse().unwrap_or(0);
-        self.value = &digits[count..];
-    }
-
-    fn zone(&mut self, colons: bool, pairs: usize) -> bool {
-        let negative = self.value.starts_with('-');
-        let Some(mut rest) = self.value.strip_prefix(['+', '-']) else {
-            return false;
-        };
-        let mut seconds = 0;
-        for (index, unit) in [3_600, 60, 1].into_iter().take(pairs).enumerate() {
-            if colons && index > 0 {
-                match rest.strip_prefix(':') {
-                    Some(behind) => rest = behind,
-                    None => return false,
-                }
-            }
-            let Some(number) = rest.get(..2).and_then(|digits| digits.parse::<i64>().ok()) else {
-                return false;
-            };
-            seconds += number * unit;
-            rest = &rest[2..];
-        }
-        self.read.offset = if negative { -seconds } else { seconds };
-        self.value = rest;
-        true
-    }
-
-    /// An abbreviation of three to five capitals.
-    fn zone_name(&self) -> Option<&'v str> {
-        if let Some(rest) = self.value.strip_prefix("UTC") {
-            return Some(rest);
-        }
-        let capitals = self
-            .value
-            .bytes()
-            .take_while(u8::is_ascii_uppercase)
-            .count();
-        (3..=5).contains(&capitals).then(|| &self.value[capitals..])
-    }
-
-    fn time(&self) -> Result<Time, String> {
-        let read = &self.read;
-        let hour = match read.afternoon {
-            Some(true) if read.hour < 12 => read.hour + 12,
-            Some(false) if read.hour == 12 => 0,
-            _ => read.hour,
-        };
-        let leap = read.year % 4 == 0 && (read.year % 100 != 0 || read.year % 400 == 0);
-        let (mut month, mut day) = (read.month, read.day);
-        if let Some(year_day) = read.year_day {
-            if !(1..=365 + i64::from(leap)).contains(&year_day) {
-                return self.out_of_range("day-of-year");
-            }
-            let first = days_before(read.year, 1, 1);
-            let found = (1..=12)
-                .rev()
-                .find(|month| days_before(read.year, *month, 1) - first < year_day);
-            let found = found.unwrap_or(1);
-            month = month.or(Some(found));
-            day = day.or(Some(year_day - (days_before(read.year, found, 1) - first)));
-        }
-        let (month, day) = (month.unwrap_or(1), day.unwrap_or(1));
-        let last = match month {
-            2 => 28 + i64::from(leap),
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        };
-        if !(1..=last).contains(&day) {
-            return self.out_of_range("day");
-        }
-        let days = days_before(read.year, month, day);
-        Ok(Time {
-            seconds: days * 86_400 + hour * 3_600 + read.minute * 60 + read.second - read.offset,
-            nanoseconds: read.nanoseconds,
-            offset: read.offset,
-        })
-    }
 }

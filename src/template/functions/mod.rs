@@ -19,6 +19,7 @@ mod hints;
 mod json;
 mod json_read;
 mod layout;
+mod layout_read;
 mod lists;
 mod math;
 mod paths;
