@@ -15,8 +15,10 @@ use super::literal::only_text;
 use super::parser::{Node, PatternError, parse};
 use super::straight::{Span, Straight};
 
-/// Memory a compiled pattern may take, in bytes; Go's own limit is on instructions and was checked.
-const SIZE_LIMIT: usize = 1 << 28;
+/// Memory a compiled pattern may take, in bytes; Go's own limit is on instructions and was checked. A
+/// state takes at least 32 of them: of more than 2^21 states the backtracking search of `regex` can
+/// visit none, not even in an empty text, and it panics then.
+const SIZE_LIMIT: usize = 60 << 20;
 /// The same for texts beyond ASCII, where classes are large, and no registry allows such a tag.
 const UNICODE_SIZE_LIMIT: usize = 1 << 25;
 /// Nesting is limited by Go's rule before.
@@ -258,4 +260,22 @@ fn compile(node: &Node, texts: Texts) -> Option<Regex> {
         .nest_limit(NEST_LIMIT)
         .build()
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_pattern_is_searched_with_or_refused() {
+        let large = Pattern::new(&"a{1000}".repeat(1_900)).unwrap();
+        for text in ["", "aab"] {
+            assert!(!large.is_match(text));
+            assert!(large.groups(text).is_none());
+        }
+        let optional = Pattern::new(&format!("(?:{})?", "a{1000}".repeat(1_900))).unwrap();
+        assert!(optional.groups("b").is_some(), "an empty match");
+        let error = Pattern::new(&"a{1000}".repeat(2_100)).unwrap_err();
+        assert!(error.to_string().contains("expression too large"));
+    }
 }
