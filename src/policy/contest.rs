@@ -188,7 +188,8 @@ fn place_number(item: &str, ascending: bool, best: &mut Option<f64>) -> Place {
     place
 }
 
-fn directed(order: Ordering, ascending: bool) -> Ordering {
+/// An order of items in the direction of a policy: greater for the better one.
+pub(super) fn directed(order: Ordering, ascending: bool) -> Ordering {
     if ascending { order } else { order.reverse() }
 }
 

@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use super::contest::directed;
 use super::rules::Order;
 use super::selection::Selection;
 use crate::number::parse_float;
@@ -103,8 +104,7 @@ impl<'a, T: AsRef<str>> Ranking<'a, T> {
         left.key.cmp(&right.key).then_with(|| match self.order {
             Order::Numerical { .. } => Ordering::Equal,
             Order::Alphabetical { ascending } => {
-                let order = self.item(right.at).cmp(self.item(left.at));
-                if *ascending { order } else { order.reverse() }
+                directed(self.item(right.at).cmp(self.item(left.at)), *ascending)
             }
             // The key is turned round.
             Order::Semver(_) if left.key & 1 == 0 => Ordering::Equal,
@@ -254,6 +254,7 @@ mod tests {
     fn zeros_of_both_signs_are_equal() {
         assert_eq!(number_key(-0.0), number_key(0.0));
     }
+
     #[test]
     fn not_a_numbers_come_last_in_both_orders() {
         for (order, expected) in [("asc", ["2", "1", "nan"]), ("desc", ["1", "2", "nan"])] {

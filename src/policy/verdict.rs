@@ -66,7 +66,7 @@ impl Verdict<'_> {
     }
 
     /// What the reason says besides the code, where many tags have the same one; `None` where it speaks
-    /// of this tag, and of a candidate that nothing was chosen before.
+    /// of this tag, and for candidates when nothing was chosen.
     pub fn shared_subject(&self) -> Option<&str> {
         match self {
             Self::Excluded(subject) | Self::NoMatch(subject) | Self::Selected(subject) => {
